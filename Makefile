@@ -1,0 +1,44 @@
+# SPDX-FileCopyrightText: byok.aws maintainers
+# SPDX-License-Identifier: GPL-3.0-or-later
+#
+#   make demo     see the collection at work, on an emulated KMS
+#   make test     everything that has to hold; `make units`, `make lint` and so on run one part of it
+#   make bench    how long things take
+#   make matrix   unit and module tests on every supported ansible-core for which a Python is there
+#   make clean    throw away .build, where all of the above keep what they install and write
+#
+# PYTHON=/path/to/python3.12 chooses the interpreter, ARGS="-k expiry" reaches the command of a single part.
+
+PYTHON ?=
+ARGS ?=
+export PYTHON
+
+PARTS := bench demo docs emulator integration module molecule report sanity scripts types units
+
+.PHONY: all help test lint importer matrix clean $(PARTS)
+
+all: test
+
+help:
+	@sed -n 's/^#   //p' Makefile
+	@echo "parts: $(sort $(PARTS) lint importer)"
+
+test:
+	@scripts/run-gates
+
+$(PARTS):
+	@scripts/gate $@ $(ARGS)
+
+lint:
+	@scripts/gate lint
+	@scripts/gate ansible-lint
+
+importer:
+	@scripts/gate importer
+	@scripts/gate installed
+
+matrix:
+	@scripts/matrix $(ARGS)
+
+clean:
+	@target=$$(readlink -f .build) && rm -rf "$$target" .build

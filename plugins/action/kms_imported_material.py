@@ -1,0 +1,101 @@
+# Copyright: byok.aws contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Run the module kms_imported_material without its arguments ever lying in a file.
+
+Ansible's default is to write a module together with its arguments into a temporary file. This plugin has it sent
+through a pipe to the interpreter (pipelining) wherever the connection can do that, whatever the configuration says.
+"""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from contextlib import nullcontext
+
+from ansible import constants
+from ansible.errors import AnsibleActionFail
+from ansible.plugins.action import ActionBase
+
+# Every option with "material" in its name. Anything else that has it is misspelt, and its value is not masked.
+_MATERIAL_OPTIONS = (
+    "all_materials",
+    "encrypted_key_material",
+    "key_material",
+    "key_material_description",
+    "key_material_file",
+    "key_material_id",
+)
+
+
+class ActionModule(ActionBase):
+    """The module of the same name, through a pipe."""
+
+    _supports_check_mode = True
+    _supports_async = True
+
+    def run(self, tmp=None, task_vars=None):
+        result = super().run(tmp, task_vars)
+        del tmp
+        self._refuse_misspelt()
+        wrap_async = bool(self._task.async_val) and not self._connection.has_native_async
+        obstacle = self._obstacle(wrap_async)
+        if obstacle and self._task.args.get("key_material"):
+            self._warn(obstacle)
+        with nullcontext() if obstacle else self._pipelining():
+            result.update(
+                self._execute_module(
+                    module_name="byok.aws.kms_imported_material", task_vars=task_vars, wrap_async=wrap_async
+                )
+            )
+        return result
+
+    def _refuse_misspelt(self):
+        """Ansible shows the values of options it does not know; what may be material must not get that far."""
+        unknown = [name for name in self._task.args if "material" in name.lower() and name not in _MATERIAL_OPTIONS]
+        if unknown:
+            raise AnsibleActionFail(f"{self._task.action} has no option {' or '.join(unknown)}; nothing was done")
+
+    def _warn(self, obstacle):
+        # Through the display, because the result of an async task is replaced by its job's.
+        kept = "left there, as keep_remote_files says" if constants.DEFAULT_KEEP_REMOTE_FILES else "removed afterwards"
+        self._display.warning(
+            f"the plaintext in key_material is written to a temporary file on the target and {kept}, because {obstacle}; "
+            "use key_material_file with a file on the target, or a way that has pipelining"
+        )
+
+    def _obstacle(self, wrap_async):
+        """Why the payload cannot go through a pipe, or None."""
+        if wrap_async:
+            return "a task with async needs a file"
+        if not self._connection.has_pipelining:
+            return f"the connection {self._connection.transport} has no pipelining"
+        # A terminal would read the payload as what somebody types.
+        wants_terminal = getattr(self._connection, "_is_tty_requested", None)
+        if wants_terminal and wants_terminal():
+            return f"the arguments of the connection {self._connection.transport} ask for a terminal"
+        become = self._connection.become
+        # su reads the payload as its password; only since 2.19 does it say so itself.
+        if become and (become.require_tty or not getattr(become, "pipelining", become.name != "su")):
+            return f"the become method {become.name} has no pipelining"
+        return None
+
+    def _is_pipelining_enabled(self, module_style, wrap_async=False):
+        """Ansible's own switch, without the settings that turn the pipe off: pipelining, keep_remote_files."""
+        if module_style == "new" and not self._obstacle(wrap_async):
+            return True
+        return super()._is_pipelining_enabled(module_style, wrap_async)
+
+    @contextmanager
+    def _pipelining(self):
+        """The connection has to know, too: local gives become's password prompt a terminal otherwise."""
+        try:
+            before = self._connection.get_option("pipelining")
+        except KeyError:
+            yield
+            return
+        self._connection.set_option("pipelining", True)
+        try:
+            yield
+        finally:
+            self._connection.set_option("pipelining", before)

@@ -1,0 +1,130 @@
+# Copyright: byok.aws contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Errors of KMS as one clear sentence each: what is wrong, on which key, and what to do."""
+
+from __future__ import annotations
+
+from typing import Any
+
+try:
+    from botocore.exceptions import ConnectionError as BotoConnectionError
+    from botocore.exceptions import HTTPClientError
+
+    _CONNECTION_ERRORS: Any = (BotoConnectionError, HTTPClientError)
+except ImportError:
+    _CONNECTION_ERRORS = ()
+
+from ansible_collections.amazon.aws.plugins.module_utils.errors import AWSErrorHandler
+from ansible_collections.amazon.aws.plugins.module_utils.exceptions import AnsibleAWSError
+
+# Codes of our own, beside AWS's in the field error.code of a result.
+INVALID_INPUT = "InvalidInput"
+REFUSED = "RefusedByPlan"
+TIMEOUT = "WaitTimeout"
+CONNECTION = "ConnectionFailure"
+INTERRUPTED = "Interrupted"
+MISSING_LIBRARY = "MissingLibrary"
+
+# What to do about AWS's codes. {key} is the key as the caller named it, {permission} the IAM action.
+_ADVICE: dict[str, str] = {
+    "AccessDeniedException": (
+        "the credentials lack {permission} on {key}; allow it in the key policy, or in an IAM policy where the key "
+        "policy lets IAM decide"
+    ),
+    "NotFoundException": (
+        "the key {key} does not exist in this account and Region; check the identifier, the Region and the credentials"
+    ),
+    "KMSInvalidStateException": "the key {key} is in a state that does not allow {operation}",
+    "DisabledException": "the key {key} is disabled, which does not allow {operation}; enable it first",
+    "UnsupportedOperationException": "{operation} is not possible for the key {key}, because of its origin or key spec",
+    "IncorrectKeyMaterialException": (
+        "the material is not the one that belongs to the key {key}; nothing was changed; give the very bytes that were "
+        "imported first, or put new bytes to work with a rotation or a new key"
+    ),
+    "InvalidCiphertextException": (
+        "KMS could not unwrap the material for the key {key}, or its length does not fit the key spec; nothing was "
+        "changed; wrap it again with the public key that came with the import token, with the hash the algorithm names "
+        "for OAEP and for MGF1"
+    ),
+    "InvalidImportTokenException": (
+        "the import token does not belong to the key {key}, or is damaged; nothing was changed; get new import "
+        "parameters for this key and wrap the material for them"
+    ),
+    "ExpiredImportTokenException": (
+        "the import token for the key {key} is older than 24 hours; nothing was changed; get new import parameters and "
+        "wrap the material for them"
+    ),
+    "LimitExceededException": "a limit of KMS is reached for {operation} on the key {key}",
+    "ThrottlingException": (
+        "KMS throttled {operation} on the key {key} for longer than was waited; run the task again later, or lower the "
+        "rate"
+    ),
+    "KMSInternalException": "KMS failed internally in {operation} on the key {key}; run the task again",
+    "DependencyTimeoutException": "KMS timed out internally in {operation} on the key {key}; run the task again",
+    "NoCredentialsError": "no AWS credentials were found; give a profile or keys, or set them in the environment",
+    CONNECTION: "the connection to KMS failed in {operation} on the key {key}; run the task again",
+}
+
+
+class AnsibleKMSError(AnsibleAWSError):
+    """A failure on one key. Beside the sentence it keeps AWS's own code, text and request ID.
+
+    Attributes:
+        code: AWS's error code, or one of the codes of this module.
+        operation: the API operation, or None when none was called.
+    """
+
+    def __init__(self, message: str | None = None, exception: Exception | None = None, **kwargs: Any) -> None:
+        super().__init__(message=message, exception=exception, **kwargs)
+        self.code: str = kwargs.get("code") or error_code(exception)
+        self.operation: str | None = kwargs.get("operation")
+        self.key: str = kwargs.get("key") or ""
+
+    @property
+    def aws_message(self) -> str:
+        response = getattr(self.exception, "response", None) or {}
+        return str(response.get("Error", {}).get("Message") or "")
+
+    @property
+    def request_id(self) -> str | None:
+        response = getattr(self.exception, "response", None) or {}
+        request_id = response.get("ResponseMetadata", {}).get("RequestId")
+        return str(request_id) if request_id else None
+
+    @property
+    def sentence(self) -> str:
+        """The sentence for the person at the terminal, AWS's own text behind it."""
+        if self.operation is None:
+            return str(self.message)
+        advice = _ADVICE.get(self.code, "{operation} failed on the key {key}")
+        text = advice.format(key=self.key, operation=self.operation, permission=f"kms:{self.operation}")
+        said = f"{self.code}: {self.aws_message}" if self.aws_message else self.code
+        return f"{self.operation}: {text} ({said})"
+
+
+class KMSErrorHandler(AWSErrorHandler):
+    """amazon.aws's handler, raising our exception. Descriptions never name an argument: some hold secrets."""
+
+    _CUSTOM_EXCEPTION = AnsibleKMSError
+
+
+def error_code(exception: Exception | None) -> str:
+    """AWS's code for a ClientError, CONNECTION for a failed connection, the exception's name for anything else."""
+    response = getattr(exception, "response", None)
+    if isinstance(response, dict) and "Error" in response:
+        return str(response["Error"].get("Code") or "Unknown")
+    if isinstance(exception, _CONNECTION_ERRORS):
+        return CONNECTION
+    return INVALID_INPUT if exception is None else type(exception).__name__
+
+
+def invalid(message: str) -> AnsibleKMSError:
+    """Bad input, found before KMS was asked."""
+    return AnsibleKMSError(message, code=INVALID_INPUT)
+
+
+def refused(message: str) -> AnsibleKMSError:
+    """A plan that must not be carried out."""
+    return AnsibleKMSError(message, code=REFUSED)

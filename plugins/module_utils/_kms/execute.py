@@ -1,0 +1,403 @@
+# Copyright: byok.aws contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Carry out a plan.
+
+An import is built whole, parameters fetched and material wrapped, before the first changing call goes out. A call whose
+answer was lost is looked for before it is repeated.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from dataclasses import field
+from dataclasses import replace
+from typing import Any
+from typing import Callable
+
+from . import api
+from . import models
+from . import specs
+from . import waiters
+from .errors import AnsibleKMSError
+from .errors import invalid
+from .errors import refused
+from .material import Secret
+from .models import ImportParameters
+from .models import Key
+from .models import Material
+from .models import Plan
+from .models import Request
+from .models import Step
+from .predict import UNNAMED
+from .predict import apply
+from .retries import ATTEMPTS
+from .retries import ambiguous
+from .retries import pauses
+from .retries import transient
+from .wrapping import wrap
+
+_TOKEN_CODES = ("InvalidImportTokenException", "ExpiredImportTokenException")
+_WRONG_MATERIAL = "IncorrectKeyMaterialException"
+
+
+@dataclass(frozen=True)
+class Wrapped:
+    """EncryptedKeyMaterial and the token it belongs to."""
+
+    blob: bytes = field(repr=False)
+    import_token: bytes = field(repr=False)
+
+
+@dataclass
+class Execution:
+    """The run of one plan on one key: what was done, and how the key is known to be at this moment.
+
+    known: after a failure, whether the key's state could be read.
+    done: the changing operations that KMS carried out, in order. lost_at, restored_at: when the answer to the deletion
+    came in, and the answer to the import that ended it (seconds since the epoch).
+    """
+
+    kms: api.Connection
+    request: Request
+    plan: Plan
+    key: Key
+    secret: Secret | None = None
+    wrapped: Wrapped | None = None
+    done: list[str] = field(default_factory=list)
+    request_ids: list[str] = field(default_factory=list)
+    warnings: list[str] = field(default_factory=list)
+    key_material_id: str | None = None
+    tagged: bool = True
+    known: bool = False
+    lost_at: float | None = None
+    restored_at: float | None = None
+    _was_usable: bool = False
+    _renewed_token: bool = False
+
+    def prepare(self) -> None:
+        """What interrupts nothing: parameters, wrapping, the steps before a deletion. Raises AnsibleKMSError."""
+        with self._tidied():
+            if self.plan.imports and self.wrapped is None:
+                self._wrap()
+            for step in self.plan.preparing:
+                self._step(step)
+
+    def change(self) -> None:
+        """The other steps, then wait until KMS shows the result. Raises AnsibleKMSError."""
+        before = self.key
+        if self.plan.pairs:
+            # From the deletion on nothing may have to be waited for.
+            self.kms.turns.take_ahead("DeleteImportedKeyMaterial", "ImportKeyMaterial")
+        with self._tidied():
+            for step in self.plan.changing:
+                self._step(step)
+        if self.request.wait:
+            self._wait_for_result(before)
+
+    @contextmanager
+    def _tidied(self) -> Iterator[None]:
+        try:
+            yield
+        except AnsibleKMSError:
+            self._tidy_up()
+            raise
+
+    def _wait_for_result(self, before: Key) -> None:
+        if self.plan.waits_for or "RotateKeyOnDemand" in self.done:
+            self.key_material_id = self.plan.waits_for or self.key_material_id
+            self._confirm_rotation(self.key_material_id)
+        elif self.done:
+            self._confirm(before)
+
+    @property
+    def unavailable_seconds(self) -> float | None:
+        """Between the answer to the deletion and the answer to the import; None when the key stays unusable."""
+        if self.lost_at is None or not self._was_usable:
+            return 0.0
+        return None if self.restored_at is None else round(self.restored_at - self.lost_at, 3)
+
+    # -- steps ---------------------------------------------------------------------------------------------------------
+
+    def _step(self, step: Step) -> None:
+        runners: dict[str, Callable[[Step], None]] = {
+            "ImportKeyMaterial": self._import,
+            "DeleteImportedKeyMaterial": self._delete,
+            "RotateKeyOnDemand": self._rotate,
+            "DisableKey": self._disable,
+            "TagResource": self._remember,
+            "UntagResource": self._forget,
+        }
+        runners[step.operation](step)
+
+    def _delete(self, step: Step) -> None:
+        chosen = {"KeyMaterialId": step.key_material_id} if step.key_material_id else {}
+        self._was_usable = self.key.enabled
+        self._change(step, {"KeyId": self.key.arn, **chosen})
+        self.key_material_id = step.key_material_id
+        if self.key.key_state == models.PENDING_IMPORT:
+            self.lost_at = self.lost_at or time.time()
+
+    def _disable(self, step: Step) -> None:
+        # Right after an import KMS may still take the key for PendingImport somewhere.
+        self._change(step, {"KeyId": self.key.arn}, also=("KMSInvalidStateException",))
+
+    def _rotate(self, step: Step) -> None:
+        """Start the rotation. KMS answers at once and goes on in the background."""
+        target = self.key.staged
+        try:
+            self._change(step, {"KeyId": self.key.arn})
+        except AnsibleKMSError as error:
+            # A repetition after a lost answer finds nothing staged any more, or the rotation under way.
+            if error.code != "KMSInvalidStateException" or not self._rotation_seen(target):
+                raise
+            self._carried_out(step, apply(self.key, step))
+        self.key_material_id = target.key_material_id if target else None
+
+    def _rotation_seen(self, target: Material | None) -> bool:
+        if target is None:
+            return False
+        current = api.describe_key(self.kms, self.key.arn).current_key_material_id
+        return current == target.key_material_id or api.rotation_started(self.kms, self.key.arn) is not None
+
+    def _remember(self, step: Step) -> None:
+        tags = [{"TagKey": models.RESTORE_STATE_TAG, "TagValue": models.DISABLED}]
+        try:
+            self._change(step, {"KeyId": self.key.arn, "Tags": tags})
+        except AnsibleKMSError as error:
+            if error.code != "AccessDeniedException":
+                raise
+            self.tagged = False
+            self.warnings.append(
+                f"the key {self.request.key_id} could not be tagged (kms:TagResource); should this run be killed "
+                "between the import and the DisableKey, nothing remembers that the key has to be disabled again"
+            )
+
+    def _forget(self, step: Step) -> None:
+        if self.tagged:
+            self._change(step, {"KeyId": self.key.arn, "TagKeys": [models.RESTORE_STATE_TAG]})
+
+    def _import(self, step: Step) -> None:
+        """Import, trying the candidates in turn when the plan could not tell which material it is."""
+        candidates = (step,) + step.alternatives
+        for number, candidate in enumerate(candidates, start=1):
+            try:
+                self._import_one(candidate)
+                return
+            except AnsibleKMSError as error:
+                if error.code != _WRONG_MATERIAL or number == len(candidates):
+                    raise
+
+    def _import_one(self, step: Step) -> None:
+        was_lost = self.lost_at is not None
+        try:
+            answer = self._change(step, self._request_of(step), patient=was_lost)
+        except AnsibleKMSError as error:
+            if error.code not in _TOKEN_CODES or self.secret is None or self._renewed_token:
+                raise
+            self._renewed_token = True
+            self._wrap()
+            answer = self._change(step, self._request_of(step), patient=was_lost)
+        self._check_answer(step, answer.get("KeyMaterialId"))
+        if was_lost and self.key.key_state != models.PENDING_IMPORT:
+            self.restored_at = time.time()
+
+    def _check_answer(self, step: Step, key_material_id: str | None) -> None:
+        wanted = step.key_material_id
+        self.key_material_id = key_material_id or wanted
+        if wanted and key_material_id and key_material_id != wanted:
+            raise refused(
+                f"KMS took the material for {key_material_id}, not for {wanted}, on the key {self.request.key_id}; "
+                "look at the key's materials before anything else is done"
+            )
+        if wanted is None and key_material_id:
+            self.key = _named(self.key, key_material_id)
+
+    # -- material ------------------------------------------------------------------------------------------------------
+
+    def _wrap(self) -> None:
+        algorithm, wrapping_key_spec = wrapping_choice(self.request, self.key)
+        parameters: ImportParameters = api.get_parameters_for_import(
+            self.kms, self.key.arn, algorithm, wrapping_key_spec
+        )
+        if self.secret is None:
+            raise invalid(f"the material for the key {self.request.key_id} is needed, and was not given")
+        self.wrapped = Wrapped(wrap(self.secret.plaintext, parameters.public_key, algorithm), parameters.import_token)
+
+    def _request_of(self, step: Step) -> dict[str, Any]:
+        wrapped = self.wrapped or Wrapped(b"", b"")
+        return api.import_request(
+            self.key.arn,
+            wrapped.import_token,
+            wrapped.blob,
+            step.expiration or models.DOES_NOT_EXPIRE,
+            step.import_type,
+            step.key_material_id if step.import_type == "EXISTING_KEY_MATERIAL" else None,
+            step.description,
+        )
+
+    # -- calls ---------------------------------------------------------------------------------------------------------
+
+    def _change(
+        self, step: Step, parameters: dict[str, Any], also: tuple[str, ...] = (), patient: bool = False
+    ) -> api.Answer:
+        """Make a changing call. After an unclear failure look whether it was carried out before repeating it.
+
+        patient: the key is unusable until this succeeds, so it is tried for all of wait_timeout.
+        """
+        predicted = apply(self.key, step)
+        deadline = time.monotonic() + self.request.wait_timeout
+        answer: api.Answer | None = None
+        for number, pause in enumerate(pauses(), start=1):
+            try:
+                answer = self.kms.call_once(step.operation, **parameters)
+                break
+            except AnsibleKMSError as error:
+                if not self._worth_repeating(error, also):
+                    raise
+                if ambiguous(error.exception):
+                    answer = self._recognised(step, predicted)
+                if answer is not None:
+                    break
+                if number >= ATTEMPTS and not (patient and time.monotonic() < deadline):
+                    raise
+            time.sleep(pause)
+        self._carried_out(step, predicted)
+        return answer or {}
+
+    def _carried_out(self, step: Step, predicted: Key) -> None:
+        self.key = predicted
+        self.done.append(step.operation)
+        self.request_ids.append(self.kms.last_request_id(step.operation))
+
+    def _worth_repeating(self, error: AnsibleKMSError, also: tuple[str, ...]) -> bool:
+        young = ("NotFoundException",) if self.kms.young else ()
+        return transient(error.exception) or error.code in also + young
+
+    def _recognised(self, step: Step, predicted: Key) -> api.Answer | None:
+        """The answer that was lost, as far as a read shows that the call was carried out; None when it does not."""
+        if step.operation == "RotateKeyOnDemand":
+            return {} if self._rotation_seen(self.key.staged) else None
+        listed = bool(predicted.materials or self.key.materials)
+        if same(predicted, self.key, listed):
+            return None
+        observed = self.observe(with_materials=listed)
+        if not same(observed, predicted, bool(observed.materials)):
+            return None
+        if step.import_type == "NEW_KEY_MATERIAL" and observed.staged:
+            return {"KeyMaterialId": observed.staged.key_material_id}
+        return {"KeyMaterialId": observed.current_key_material_id} if self.key.never_imported else {}
+
+    def observe(self, with_materials: bool) -> Key:
+        """The key as KMS shows it now."""
+        observed = api.describe_key(self.kms, self.key.arn)
+        if with_materials and self.key.symmetric and not observed.never_imported:
+            observed = replace(observed, materials=api.list_materials(self.kms, self.key.arn))
+        return observed
+
+    def _confirm(self, before: Key) -> None:
+        """Read until KMS shows what the steps have made of the key; the list only where DescribeKey cannot show it."""
+        wanted = self.key
+        with_materials = same(wanted, before, False) and wanted.materials != before.materials
+
+        def look() -> dict[str, Any]:
+            observed = self.observe(with_materials)
+            seen = same(observed, wanted, with_materials)
+            if seen:
+                self.key = replace(
+                    observed, materials=observed.materials or wanted.materials, restore_state=wanted.restore_state
+                )
+            return {"Seen": seen or _accepted(observed, wanted), "Last": describe(observed)}
+
+        self._wait(look, describe(wanted))
+
+    def _confirm_rotation(self, target: str | None) -> None:
+        """Read until the material is current. The start date alone tells nothing: it may not show yet."""
+        looks: list[bool] = []
+
+        def look() -> dict[str, Any]:
+            observed = api.describe_key(self.kms, self.key.arn)
+            if observed.current_key_material_id == target:
+                self.key = replace(observed, materials=self.key.materials)
+                return {"Seen": True}
+            looks.append(api.rotation_started(self.kms, self.key.arn) is not None)
+            # A rotation that was seen and is gone twice has ended without this material.
+            hopeless = any(looks) and looks[-2:] == [False, False]
+            last = f"{describe(observed)}, current material {observed.current_key_material_id}"
+            return {"Seen": False, "Hopeless": hopeless, "Last": last}
+
+        self._wait(look, f"one that encrypts with the material {target}", waiters.ROTATION_DELAY)
+
+    def _wait(self, look: Callable[[], dict[str, Any]], wanted: str, delay: float | None = None) -> None:
+        waiters.wait_until_seen(self.kms.client, look, self.request.key_id, wanted, self.request.wait_timeout, delay)
+
+    def _tidy_up(self) -> None:
+        """After a failure: learn the key's state, and disable a key again that an import has enabled, if possible."""
+        try:
+            observed = api.describe_key(self.kms, self.key.arn)
+            remembered = self.key.restore_state
+            self.key = replace(observed, materials=self.key.materials, restore_state=remembered)
+            self.known = True
+            if remembered != models.DISABLED:
+                return
+            if self.key.enabled:
+                self._step(Step("DisableKey", "disable"))
+            if self.key.key_state == models.DISABLED:
+                self._step(Step("UntagResource", "forget"))
+        except AnsibleKMSError:
+            if self.key.restore_state != models.DISABLED:
+                return
+            self.warnings.append(
+                f"the key {self.request.key_id} was Disabled before this run and may be enabled now; run the task "
+                f"again, or disable it (aws kms disable-key --key-id {self.key.arn})"
+            )
+
+
+def wrapping_choice(request: Request, key: Key) -> tuple[str, str]:
+    """WrappingAlgorithm and WrappingKeySpec: what was asked for, or the strongest that fits."""
+    algorithm = request.wrapping_algorithm or specs.default_wrapping_algorithm(key.key_spec)
+    return algorithm, request.wrapping_key_spec or "RSA_4096"
+
+
+def same(one: Key, other: Key, with_materials: bool) -> bool:
+    """Whether two reads of a key show the same. IDs that KMS had yet to give count as equal to any."""
+    if _shown(one, with_materials) != _shown(other, with_materials):
+        return False
+    current = (one.current_key_material_id, other.current_key_material_id)
+    return UNNAMED in current or current[0] == current[1]
+
+
+def _shown(key: Key, with_materials: bool) -> tuple[Any, ...]:
+    shown: tuple[Any, ...] = (key.key_state, key.expiration if key.key_state != models.PENDING_IMPORT else None)
+    if with_materials:
+        shown += tuple(
+            (entry.key_material_state, entry.import_state, entry.expiration, entry.description or "")
+            for entry in key.materials
+        )
+    return shown
+
+
+def _accepted(observed: Key, wanted: Key) -> bool:
+    # What KMS makes of a Disabled key at a deletion or expiry is documented as PendingImport, but was never seen.
+    return wanted.key_state == models.PENDING_IMPORT and observed.key_state == models.DISABLED
+
+
+def _named(key: Key, key_material_id: str) -> Key:
+    materials = tuple(
+        replace(entry, key_material_id=key_material_id) if entry.key_material_id == UNNAMED else entry
+        for entry in key.materials
+    )
+    current = key_material_id if key.current_key_material_id == UNNAMED else key.current_key_material_id
+    return replace(key, materials=materials, current_key_material_id=current)
+
+
+def describe(key: Key) -> str:
+    """A key's state and expiry in words."""
+    expiration = key.expiration
+    if expiration is None or expiration.valid_to is None:
+        return key.key_state
+    return f"{key.key_state}, expiring {expiration.valid_to.isoformat()}"

@@ -1,0 +1,182 @@
+# Copyright: byok.aws contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""All keys of one module call: a bounded pool of threads over one client, at the speed of KMS's quotas."""
+
+from __future__ import annotations
+
+import signal
+import threading
+from collections.abc import Iterator
+from collections.abc import Mapping
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+from typing import Callable
+
+from . import api
+from .errors import INTERRUPTED
+from .errors import AnsibleKMSError
+from .errors import invalid
+from .manage import Job
+from .options import POOL_SIZE
+from .options import Wish
+from .options import read_wishes
+from .pacing import Pacer
+from .pacing import Turns
+from .results import Result
+from .results import diff
+from .results import entry
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What the module returns: the arguments of exit_json or, when failed, of fail_json."""
+
+    failed: bool
+    result: dict[str, Any]
+    warnings: tuple[str, ...] = ()
+
+
+def run(
+    options: Mapping[str, Any], region: str | None, connect: Callable[[], Any], check_mode: bool, with_diff: bool = True
+) -> Outcome:
+    """Everything is validated before the connection is made, everything is planned before anything is changed."""
+    many = options.get("keys") is not None
+    try:
+        wishes = read_wishes(options, region)
+    except AnsibleKMSError as error:
+        failed = Result(str(options.get("key_id")), error={"code": error.code, "message": str(error.message)})
+        return Outcome(True, {"changed": False, "msg": error.message, "kms_keys": [], **_flat([failed], many)})
+    fleet = Fleet(connect(), wishes, Pacer(options.get("request_rates")))
+    with fleet.interruptible():
+        fleet.run(check_mode)
+    return outcome([job.result for job in fleet.jobs], many, with_diff)
+
+
+class Fleet:
+    """The jobs of one module call.
+
+    One failed key stops no other. A signal (SIGINT, SIGTERM) lets the keys in hand be finished and starts no other.
+    """
+
+    def __init__(self, client: Any, wishes: Sequence[Wish], pacer: Pacer) -> None:
+        self.jobs = [_job(client, wish, pacer) for wish in wishes]
+        self._stop = threading.Event()
+
+    def run(self, check_mode: bool) -> None:
+        self._each(self.jobs, Job.plan)
+        self._refuse_twice()
+        if check_mode:
+            return
+        # Nothing is deleted before every key that will be imported again is ready for it.
+        paired = [job for job in self.jobs if job.execution and job.execution.plan.pairs]
+        others = [job for job in self.jobs if job not in paired]
+        self._each(others, _prepare_and_change)
+        self._each(paired, Job.prepare)
+        self._each(paired, Job.change)
+
+    def _each(self, jobs: Sequence[Job], work: Callable[[Job], None]) -> None:
+        if len(jobs) <= 1:
+            for job in jobs:
+                self._one(job, work)
+            return
+        with ThreadPoolExecutor(max_workers=min(POOL_SIZE, len(jobs))) as pool:
+            for done in [pool.submit(self._one, job, work) for job in jobs]:
+                done.result()
+
+    def _one(self, job: Job, work: Callable[[Job], None]) -> None:
+        if not self._stop.is_set():
+            work(job)
+        elif work is Job.plan or job.pending:
+            job.refuse(
+                AnsibleKMSError(
+                    f"the run was interrupted before the key {job.wish.request.key_id} was changed; run the task again",
+                    code=INTERRUPTED,
+                )
+            )
+
+    def _refuse_twice(self) -> None:
+        """The same key under two identifiers: only KMS can tell, and only before anything is changed."""
+        seen: dict[str, str] = {}
+        for job in self.jobs:
+            arn, name = job.result.before.arn if job.result.before else "", job.wish.request.key_id
+            if arn in seen:
+                for other in self.jobs:
+                    other.refuse(invalid(f"{seen[arn]} and {name} are the same key {arn}; name every key once"))
+                return
+            if arn:
+                seen[arn] = name
+
+    @contextmanager
+    def interruptible(self) -> Iterator[None]:
+        """While this lasts, SIGINT and SIGTERM ask for an end instead of making one."""
+        if threading.current_thread() is not threading.main_thread():
+            yield
+            return
+        before = {number: signal.signal(number, self._interrupt) for number in (signal.SIGINT, signal.SIGTERM)}
+        try:
+            yield
+        finally:
+            for number, handler in before.items():
+                signal.signal(number, handler)
+
+    def _interrupt(self, _number: int, _frame: Any) -> None:
+        self._stop.set()
+
+
+def _job(client: Any, wish: Wish, pacer: Pacer) -> Job:
+    key_id = wish.request.key_id
+    return Job(api.Connection(client, key_id, Turns(pacer)), wish, Result(key_id))
+
+
+def _prepare_and_change(job: Job) -> None:
+    job.prepare()
+    job.change()
+
+
+def outcome(results: Sequence[Result], many: bool, with_diff: bool = True) -> Outcome:
+    """The result of the call: an entry for each key, and for a task with key_id its fields at the top level, too."""
+    failures = [one for one in results if one.error]
+    result = _flat(results, many)
+    result.update(
+        changed=any(one.changed for one in results),
+        kms_keys=[entry(one) for one in results],
+        msg=_summary(results) if many else _sentence(results[0]),
+    )
+    if with_diff:
+        result["diff"] = [diff(one) for one in results]
+    warnings = tuple(warning for one in results for warning in one.warnings)
+    return Outcome(bool(failures), result, warnings)
+
+
+def _flat(results: Sequence[Result], many: bool) -> dict[str, Any]:
+    return {} if many else entry(results[0])
+
+
+def _sentence(one: Result) -> str:
+    if one.error:
+        return str(one.error["message"])
+    if one.operations:
+        return f"{one.requested_key_id}: {', '.join(one.operations)}"
+    reason = f" ({one.skip_reason})" if one.skip_reason else ""
+    return f"{one.requested_key_id}: nothing to do{reason}"
+
+
+def _summary(results: Sequence[Result]) -> str:
+    """Counts, and for what failed the names and the first sentences."""
+    failures = [one for one in results if one.error]
+    changed = sum(1 for one in results if one.changed and not one.error)
+    counts = f"{len(results)} keys: {changed} changed, {len(results) - changed - len(failures)} unchanged"
+    if not failures:
+        return counts
+    told = [_sentence(one) for one in failures[:_TOLD]]
+    more = f" (and {len(failures) - _TOLD} more, see kms_keys)" if len(failures) > _TOLD else ""
+    names = ", ".join(one.requested_key_id for one in failures)
+    return f"{counts}, {len(failures)} failed ({names}): {' | '.join(told)}{more}"
+
+
+_TOLD = 5

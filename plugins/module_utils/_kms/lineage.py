@@ -1,0 +1,45 @@
+# Copyright: byok.aws contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The text that KMS keeps with a material (KeyMaterialDescription): the user's words and our fingerprint. Pure."""
+
+from __future__ import annotations
+
+import re
+
+# The d says that the import found the key disabled, so that a later run looks for the tag that remembers it.
+_MARK_RE = re.compile(r"(?:^|\s)byok:1(?P<disabled>d?):(?P<fingerprint>[0-9a-f]{32})$")
+_MARK_LENGTH = len("byok:1d:") + 32
+LONGEST = 256
+LONGEST_TEXT = LONGEST - _MARK_LENGTH - 1
+# ImportKeyMaterial, KeyMaterialDescription: [a-zA-Z0-9:/_\s.-]{0,256}
+_ALLOWED_RE = re.compile(r"[a-zA-Z0-9:/_\s.-]*")
+
+
+def compose(text: str | None, fingerprint: str | None, disabled: bool = False) -> str | None:
+    """What to send as KeyMaterialDescription, or None when there is nothing to say."""
+    mark = f"byok:1{'d' if disabled else ''}:{fingerprint}" if fingerprint else ""
+    return f"{text or ''} {mark}".strip() or None
+
+
+def split(description: str | None) -> tuple[str, str | None]:
+    """The user's text and the fingerprint, if there is one."""
+    match = _MARK_RE.search(description or "")
+    if match is None:
+        return description or "", None
+    return (description or "")[: match.start()], match["fingerprint"]
+
+
+def imported_while_disabled(description: str | None) -> bool:
+    match = _MARK_RE.search(description or "")
+    return bool(match and match["disabled"])
+
+
+def text_problem(text: str) -> str | None:
+    """Why KMS, or the room we need for the fingerprint, does not allow this text."""
+    if not _ALLOWED_RE.fullmatch(text):
+        return "KMS takes letters, digits, white space and : / _ . - only"
+    if len(text) > LONGEST_TEXT:
+        return f"it has {len(text)} characters; {LONGEST_TEXT} are left beside the fingerprint"
+    return None

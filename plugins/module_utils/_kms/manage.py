@@ -1,0 +1,263 @@
+# Copyright: byok.aws contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""One key, from what is wanted to what became of it: read, prove, plan, and outside check mode execute."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import asdict
+from dataclasses import dataclass
+from dataclasses import replace
+from typing import Any
+from typing import Callable
+
+from . import api
+from . import models
+from . import specs
+from .errors import AnsibleKMSError
+from .errors import invalid
+from .errors import refused
+from .execute import Execution
+from .execute import wrapping_choice
+from .expiry import expiry_problem
+from .identifiers import arn_account
+from .material import Secret
+from .material import check
+from .material import require_cryptography
+from .models import Evidence
+from .models import Key
+from .models import Plan
+from .models import Request
+from .options import Wish
+from .plan import make_plan
+from .plan import state_refusal
+from .proof import find_evidence
+from .read import read_key
+from .read import read_tag
+from .results import Result
+
+_ASSOCIATED_RE = re.compile(r"\(id: (?P<id>[0-9a-f]{64})\) being imported as NEW_KEY_MATERIAL is already associated")
+
+CHANGING = (
+    "GetParametersForImport",
+    "ImportKeyMaterial",
+    "DeleteImportedKeyMaterial",
+    "RotateKeyOnDemand",
+    "DisableKey",
+    "TagResource",
+    "UntagResource",
+)
+
+
+@dataclass
+class Job:
+    """One key's way through a module call. No phase raises AnsibleKMSError: a failure is a result with an error."""
+
+    kms: api.Connection
+    wish: Wish
+    result: Result
+    execution: Execution | None = None
+
+    @property
+    def pending(self) -> bool:
+        """Whether there is still something to do for the key."""
+        return self.execution is not None and self.result.error is None
+
+    def plan(self) -> None:
+        """Read, prove and plan; changes nothing."""
+        request = self.wish.request
+        try:
+            key = read_key(self.kms, request)
+            self.result = replace(self.result, before=key, after=key)
+            secret = _admitted(self.wish, key)
+            evidence = find_evidence(self.kms, request, key, secret)
+            key = read_tag(self.kms, request, key, evidence)
+            self._plan_for(key, evidence, secret)
+        except AnsibleKMSError as error:
+            self.refuse(error)
+
+    def refuse(self, error: AnsibleKMSError) -> None:
+        """Leave the key as it is, and say why."""
+        self.execution = None
+        self.result = replace(
+            self.result,
+            changed=False,
+            operations=(),
+            after=self.result.before,
+            error=_error(self.wish.request, error),
+            calls=_calls(self.kms),
+            unavailable_seconds=None,
+        )
+
+    def _plan_for(self, key: Key, evidence: Evidence, secret: Secret | None) -> None:
+        request = self.wish.request
+        plan = make_plan(request, key, evidence)
+        if plan.refusal:
+            raise refused(plan.refusal)
+        self.result = _predicted(self.result, key, plan)
+        if plan.changed:
+            self.execution = Execution(self.kms, request, plan, key, secret, self.wish.wrapped)
+
+    def prepare(self) -> None:
+        """Everything that interrupts nothing."""
+        self._run(Execution.prepare)
+
+    def change(self) -> None:
+        """The rest."""
+        self._run(Execution.change)
+        execution = self.execution
+        evidence = _known_after_all(execution, self.result) if execution else None
+        if execution is None or evidence is None:
+            return
+        # KMS refused to stage the bytes because the key has them already, and said which ones they are.
+        try:
+            self.execution = None
+            self._plan_for(read_key(self.kms, self.wish.request), evidence, execution.secret)
+        except AnsibleKMSError as error:
+            self.refuse(error)
+        self._run(Execution.prepare)
+        self._run(Execution.change)
+
+    def _run(self, phase: Callable[[Execution], None]) -> None:
+        if self.execution is None or self.result.error is not None:
+            return
+        failure: AnsibleKMSError | None = None
+        try:
+            phase(self.execution)
+        except AnsibleKMSError as error:
+            failure = error
+        if failure is not None or phase is Execution.change:
+            self.result = _executed(self.result, self.execution, failure)
+
+
+def _admitted(wish: Wish, key: Key) -> Secret | None:
+    """The material, once everything about it and the key that can be refused has been. Raises AnsibleKMSError."""
+    request = wish.request
+    problem = state_refusal(request, key) or _spec_problem(request, key) or expiry_problem(request, key.now)
+    if problem:
+        raise invalid(problem if request.key_id in problem else f"key {request.key_id}: {problem}")
+    if wish.content is None:
+        return None
+    secret = check(wish.content, key.key_spec, request.key_id, key.region)
+    require_cryptography()
+    return secret
+
+
+def _spec_problem(request: Request, key: Key) -> str | None:
+    """Options that KMS refuses for this kind of key."""
+    if not key.symmetric and request.description is not None:
+        return f"key_material_description is for symmetric keys only, and the key {request.key_id} is {key.key_spec}"
+    if key.replica and request.description is not None:
+        return f"key_material_description is set on the primary key only, and {request.key_id} is a replica"
+    if not key.symmetric and request.key_material_id:
+        return (
+            f"key_material_id is for symmetric keys only; the {key.key_spec} key {request.key_id} has one material "
+            "without an ID that could be named"
+        )
+    if request.offered != "plaintext":
+        return None
+    algorithm, wrapping_key_spec = wrapping_choice(request, key)
+    problem = specs.wrapping_problem(key.key_spec, algorithm, wrapping_key_spec)
+    if problem is None:
+        return None
+    choice = f"wrapping_algorithm {algorithm} with {wrapping_key_spec}"
+    return f"{choice} does not suit the {key.key_spec} key {request.key_id}: {problem}"
+
+
+def _known_after_all(execution: Execution, result: Result) -> Evidence | None:
+    """Evidence from a refused NEW import: the text names the material that the bytes already are."""
+    if result.error is None or result.error["code"] != "IncorrectKeyMaterialException":
+        return None
+    match = _ASSOCIATED_RE.search(result.error["aws_message"] or "")
+    if match is None or execution.request.state != "current":
+        return None
+    return replace(execution.plan.evidence, verdict="match", method="reimport", key_material_id=match["id"])
+
+
+def _predicted(result: Result, key: Key, plan: Plan) -> Result:
+    """The result as the plan predicts it."""
+    return replace(
+        result,
+        before=key,
+        after=plan.after,
+        changed=plan.changed,
+        operations=plan.operations,
+        evidence=_used_proof(plan),
+        key_material_id=_material_id(plan),
+        skip_reason=plan.skip_reason,
+        unavailable_seconds=plan.unavailable_seconds,
+        warnings=plan.warnings,
+        error=None,
+    )
+
+
+def _material_id(plan: Plan) -> str | None:
+    named = [step.key_material_id for step in plan.steps if step.key_material_id]
+    return named[0] if named else plan.evidence.key_material_id
+
+
+def _used_proof(plan: Plan) -> Evidence:
+    """The proof that is used: where reading gave none and the key has history, KMS compares at the import."""
+    if plan.evidence.verdict == "unknown" and any(step.purpose in ("prove", "restore", "renew") for step in plan.steps):
+        return replace(plan.evidence, method="reimport")
+    return plan.evidence
+
+
+def _executed(result: Result, execution: Execution, failure: AnsibleKMSError | None) -> Result:
+    done = tuple(execution.done)
+    return replace(
+        result,
+        after=execution.key,
+        changed=bool(done) or (failure is None and result.changed),
+        operations=done,
+        key_material_id=execution.key_material_id or result.key_material_id,
+        unavailable_seconds=execution.unavailable_seconds if result.unavailable_seconds is not None else None,
+        request_ids=tuple(execution.request_ids),
+        calls=_calls(execution.kms),
+        warnings=result.warnings + tuple(execution.warnings),
+        error=_error(execution.request, failure, execution) if failure else None,
+    )
+
+
+def _calls(kms: api.Connection) -> tuple[dict[str, Any], ...]:
+    """The calls for a report: the changing ones, and those that prepared them."""
+    return tuple(asdict(call) for call in kms.calls if call.operation in CHANGING)
+
+
+def _error(request: Request, error: AnsibleKMSError, execution: Execution | None = None) -> dict[str, Any]:
+    sentence = error.sentence
+    account = arn_account(request.key_id)
+    if error.code == "NotFoundException" and account:
+        sentence += f"; the ARN names the account {account}: the credentials must be of that account"
+    heal = None
+    if execution is not None:
+        heal = heal_command(request, execution.key, execution.plan)
+        now = "is now" if execution.known else "could not be read again and was last known to be"
+        sentence += f"; the key {now} {execution.key.key_state}" + (f"; to heal it: {heal}" if heal else "")
+    return {
+        "code": error.code,
+        "message": sentence,
+        "aws_message": error.aws_message or None,
+        "operation": error.operation,
+        "request_id": error.request_id,
+        "heal_command": heal,
+    }
+
+
+def heal_command(request: Request, key: Key, plan: Plan) -> str | None:
+    """The command that brings the key to what was wished, after a plan broke off; None when it is there."""
+    wanted = plan.after or key
+    if key.enabled and wanted.key_state == models.DISABLED:
+        return f"aws kms disable-key --region {key.region} --key-id {key.arn}"
+    arguments = [f"key_id={key.arn}", f"region={key.region}", f"state={request.state}"]
+    if request.state != "absent":
+        arguments.append("key_material_file=FILE")
+    if request.key_material_id:
+        arguments.append(f"key_material_id={request.key_material_id}")
+    if request.all_materials:
+        arguments.append("all_materials=true")
+    if wanted.expiration and wanted.expiration.valid_to:
+        arguments.append(f"valid_to={wanted.expiration.valid_to.isoformat()}")
+    return f"ansible localhost -m byok.aws.kms_imported_material -a '{' '.join(arguments)}'"

@@ -1,0 +1,266 @@
+# Copyright: byok.aws contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What is known of a KMS key and what is wanted of it, as values.
+
+Nothing here knows AWS, Ansible or a secret: the bytes of a material never enter these classes, only facts about them.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from dataclasses import field
+from datetime import datetime
+from datetime import timedelta
+
+SYMMETRIC = "SYMMETRIC_DEFAULT"
+
+EXPIRES = "KEY_MATERIAL_EXPIRES"
+NEVER = "KEY_MATERIAL_DOES_NOT_EXPIRE"
+
+PENDING_IMPORT = "PendingImport"
+ENABLED = "Enabled"
+DISABLED = "Disabled"
+DELETION_STATES = ("PendingDeletion", "PendingReplicaDeletion")
+TRANSIENT_STATES = ("Creating", "Updating")
+
+IMPORTED = "IMPORTED"
+NOT_IMPORTED = "PENDING_IMPORT"
+CURRENT = "CURRENT"
+NON_CURRENT = "NON_CURRENT"
+PENDING_ROTATION = "PENDING_ROTATION"
+PENDING_MULTI_REGION = "PENDING_MULTI_REGION_IMPORT_AND_ROTATION"
+
+# How many on-demand rotations KMS grants a key for its whole life (KMS Developer Guide, resource quotas).
+ON_DEMAND_ROTATION_LIMIT = 25
+
+# The tag that remembers, across a crash, that a key has to be disabled again: KMS enables a key at every import.
+RESTORE_STATE_TAG = "byok:restore-state"
+
+
+@dataclass(frozen=True)
+class Expiration:
+    """ExpirationModel and ValidTo of a material. The instant is UTC, in whole seconds."""
+
+    model: str
+    valid_to: datetime | None = None
+
+
+DOES_NOT_EXPIRE = Expiration(NEVER)
+
+
+@dataclass(frozen=True)
+class Material:
+    """One entry of ListKeyRotations(ALL_KEY_MATERIAL)."""
+
+    key_material_id: str
+    key_material_state: str
+    import_state: str
+    expiration: Expiration | None = None
+    description: str | None = None
+    rotation_date: datetime | None = None
+    rotation_type: str | None = None
+
+    @property
+    def permanent(self) -> bool:
+        """Whether it is, or once was, current: the loss of such a material makes the whole key unusable."""
+        return self.key_material_state in (CURRENT, NON_CURRENT)
+
+    def loaded(self, now: datetime) -> bool:
+        """Whether KMS holds the bytes. The list goes on saying IMPORTED after an expiry: the clock decides."""
+        if self.import_state != IMPORTED:
+            return False
+        expiration = self.expiration
+        return expiration is None or expiration.valid_to is None or expiration.valid_to > now
+
+
+@dataclass(frozen=True)
+class Key:
+    """A KMS key as DescribeKey, ListKeyRotations, GetKeyRotationStatus and ListResourceTags show it.
+
+    now is KMS's own clock (the Date header of its answer), so that a wrong local clock decides nothing.
+    materials stays empty for other specs than SYMMETRIC_DEFAULT, for which KMS keeps no list.
+    """
+
+    arn: str
+    key_id: str
+    account_id: str
+    region: str
+    key_spec: str
+    key_usage: str
+    key_state: str
+    origin: str
+    now: datetime
+    creation_date: datetime
+    current_key_material_id: str | None = None
+    expiration: Expiration | None = None
+    multi_region_type: str | None = None
+    replica_regions: tuple[str, ...] = ()
+    materials: tuple[Material, ...] = ()
+    rotation_started: datetime | None = None
+    restore_state: str | None = None
+    signing_algorithms: tuple[str, ...] = ()
+    mac_algorithms: tuple[str, ...] = ()
+    round_trip_seconds: float = 0.0
+
+    @property
+    def symmetric(self) -> bool:
+        return self.key_spec == SYMMETRIC
+
+    @property
+    def enabled(self) -> bool:
+        return self.key_state == ENABLED
+
+    @property
+    def replica(self) -> bool:
+        return self.multi_region_type == "REPLICA"
+
+    @property
+    def never_imported(self) -> bool:
+        """True only when KMS shows it: HMAC and asymmetric keys look the same before and after a deletion."""
+        return self.symmetric and self.key_state == PENDING_IMPORT and self.current_key_material_id is None
+
+    @property
+    def staged(self) -> Material | None:
+        """The material that was imported as NEW and not rotated to yet; KMS keeps at most one."""
+        return next((entry for entry in self.materials if not entry.permanent), None)
+
+    @property
+    def missing(self) -> tuple[Material, ...]:
+        """The permanent materials whose bytes KMS does not hold."""
+        return tuple(entry for entry in self.materials if entry.permanent and not entry.loaded(self.now))
+
+    @property
+    def rotations_left(self) -> int | None:
+        if not self.symmetric:
+            return None
+        used = sum(1 for entry in self.materials if entry.rotation_type == "ON_DEMAND")
+        return max(0, ON_DEMAND_ROTATION_LIMIT - used)
+
+    def material(self, key_material_id: str | None) -> Material | None:
+        return next((entry for entry in self.materials if entry.key_material_id == key_material_id), None)
+
+
+@dataclass(frozen=True)
+class ImportParameters:
+    """One answer of GetParametersForImport: the token and the public key belong together."""
+
+    import_token: bytes = field(repr=False)
+    public_key: bytes = field(repr=False)
+    valid_to: datetime | None = None
+
+
+@dataclass(frozen=True)
+class Request:
+    """What the caller wants of one key. Holds facts about the material offered, never its bytes.
+
+    offered: "plaintext", "wrapped" (EncryptedKeyMaterial with its ImportToken) or None.
+    """
+
+    key_id: str
+    state: str = "present"
+    offered: str | None = None
+    key_material_id: str | None = None
+    all_materials: bool = False
+    description: str | None = None
+    valid_to: datetime | None = None
+    valid_for: timedelta | None = None
+    renew_before: timedelta | None = None
+    expiration_model: str | None = None
+    wrapping_algorithm: str | None = None
+    wrapping_key_spec: str | None = None
+    wait: bool = True
+    wait_timeout: int = 120
+    force: bool = False
+
+    @property
+    def sets_expiry(self) -> bool:
+        return bool(self.valid_to or self.valid_for or self.expiration_model)
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """What is known of whether the material offered is one that KMS holds or held.
+
+    verdict: "match" (with the material's ID on symmetric keys), "mismatch" or "unknown".
+    method: "fingerprint", "public_key", "mac", "key_material_id", "reimport" or None.
+    """
+
+    verdict: str = "unknown"
+    method: str | None = None
+    key_material_id: str | None = None
+    fingerprint: str | None = None
+
+
+NO_EVIDENCE = Evidence()
+
+
+@dataclass(frozen=True)
+class Step:
+    """One changing API call of a plan.
+
+    purpose: what the call is for, for the executor and the reader of a report: "delete", "import" (a first import),
+    "prove", "restore", "renew" (loaded bytes, new expiry or text), "refresh" (the same for staged bytes), "stage",
+    "rotate", "disable", "remember" and "forget" (the tag that outlives a crash).
+    alternatives: further candidates for the same call, tried in turn until KMS accepts one; a refusal changes nothing.
+    """
+
+    operation: str
+    purpose: str
+    key_material_id: str | None = None
+    import_type: str | None = None
+    description: str | None = None
+    expiration: Expiration | None = None
+    alternatives: tuple[Step, ...] = ()
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What will be done, in order, and what the key will be afterwards.
+
+    refusal: a sentence when the plan must not be carried out; forceable says whether force overrides it.
+    waits_for: the material that becomes current by itself, because an earlier run has started its rotation.
+    unavailable_seconds: the predicted time in which the key cannot be used, counted in round trips to KMS;
+    None when the key stays unusable (its material is deleted).
+    """
+
+    steps: tuple[Step, ...] = ()
+    after: Key | None = None
+    evidence: Evidence = NO_EVIDENCE
+    skip_reason: str | None = None
+    refusal: str | None = None
+    forceable: bool = True
+    waits_for: str | None = None
+    warnings: tuple[str, ...] = ()
+    unavailable_seconds: float | None = 0.0
+
+    @property
+    def operations(self) -> tuple[str, ...]:
+        return tuple(step.operation for step in self.steps)
+
+    @property
+    def changed(self) -> bool:
+        return bool(self.steps or self.waits_for)
+
+    @property
+    def pairs(self) -> bool:
+        """Whether a deletion is followed by an import."""
+        operations = list(self.operations)
+        if "DeleteImportedKeyMaterial" not in operations:
+            return False
+        return "ImportKeyMaterial" in operations[operations.index("DeleteImportedKeyMaterial") :]
+
+    @property
+    def preparing(self) -> tuple[Step, ...]:
+        """The steps before a deletion that an import follows: they interrupt nothing."""
+        purposes = [step.purpose for step in self.steps]
+        return self.steps[: purposes.index("delete")] if self.pairs else ()
+
+    @property
+    def changing(self) -> tuple[Step, ...]:
+        return self.steps[len(self.preparing) :]
+
+    @property
+    def imports(self) -> bool:
+        return any(step.operation == "ImportKeyMaterial" for step in self.steps)

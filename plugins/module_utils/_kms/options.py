@@ -1,0 +1,234 @@
+# Copyright: byok.aws contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""From a module's options to a Request: everything that can be refused before KMS is asked is refused here."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from dataclasses import field
+from typing import Any
+from typing import Callable
+from typing import TypeVar
+
+from . import lineage
+from .errors import AnsibleKMSError
+from .errors import invalid
+from .execute import Wrapped
+from .expiry import parse_duration
+from .expiry import parse_instant
+from .identifiers import key_id_problem
+from .identifiers import material_id_problem
+from .material import decode_base64
+from .material import read_file
+from .models import EXPIRES
+from .models import NEVER
+from .models import Request
+
+try:
+    from botocore.config import Config
+except ImportError:
+    # AnsibleAWSModule says so in a sentence before anything gets here.
+    pass
+
+T = TypeVar("T")
+
+DEFAULT_WAIT_TIMEOUT = 120
+# A rotation took up to 460 seconds on AWS.
+ROTATION_WAIT_TIMEOUT = 600
+# Threads of one call; at the latencies of AWS enough for the quotas of every changing call.
+POOL_SIZE = 16
+_MATERIAL_OPTIONS = ("key_material", "key_material_file", "encrypted_key_material")
+
+
+def client_config() -> Any:
+    """How the client is set up, where the user's aws_config does not say otherwise.
+
+    One attempt: repetitions are ours, so that they are paced, counted and, for changing calls, looked for first.
+    """
+    return Config(
+        retries={"total_max_attempts": 1, "mode": "standard"},
+        connect_timeout=10,
+        read_timeout=30,
+        max_pool_connections=POOL_SIZE,
+    )
+
+
+@dataclass(frozen=True)
+class Wish:
+    """A request together with the material given for it: content before it is checked, or already wrapped."""
+
+    request: Request
+    content: bytes | None = field(default=None, repr=False)
+    wrapped: Wrapped | None = field(default=None, repr=False)
+
+
+# An entry that sets one option of a group takes none of the group from the top level.
+_GROUPS = (
+    ("key_material", "key_material_file", "encrypted_key_material", "import_token"),
+    ("valid_to", "valid_for", "renew_before", "expiration_model"),
+    ("key_material_id", "all_materials"),
+)
+
+
+def read_wishes(options: Mapping[str, Any], region: str | None) -> list[Wish]:
+    """The wishes of a whole call, in the order given. Raises AnsibleKMSError for the first that cannot be meant."""
+    entries = options.get("keys")
+    if entries is None:
+        return [read_wish(options, region)]
+    if not entries:
+        raise invalid("keys is empty; name at least one key")
+    _check_rates(options.get("request_rates"))
+    merged = [merge(options, one) for one in entries]
+    _check_twice([str(one["key_id"]) for one in merged])
+    return [read_wish(one, region) for one in merged]
+
+
+def merge(options: Mapping[str, Any], entry: Mapping[str, Any]) -> dict[str, Any]:
+    """An entry of keys, completed from the top level."""
+    given = {name: value for name, value in entry.items() if value is not None}
+    hidden = {name for group in _GROUPS if any(name in given for name in group) for name in group}
+    inherited = {name: value for name, value in options.items() if name not in hidden and name != "keys"}
+    return {**inherited, **given}
+
+
+def _check_twice(key_ids: list[str]) -> None:
+    seen: set[str] = set()
+    for key_id in key_ids:
+        bare = key_id.rsplit(":key/", 1)[-1]
+        if bare in seen:
+            raise invalid(f"keys names the key {key_id} twice")
+        seen.add(bare)
+
+
+def _check_rates(rates: Mapping[str, Any] | None) -> None:
+    for operation, rate in (rates or {}).items():
+        if not isinstance(rate, (int, float)) or isinstance(rate, bool) or rate <= 0:
+            raise invalid(f"request_rates: {operation} needs a number of calls a second above zero")
+
+
+def read_wish(options: Mapping[str, Any], region: str | None) -> Wish:
+    """The wish that one key's options express. Raises AnsibleKMSError that names the option and the key."""
+    key_id = str(options["key_id"])
+    try:
+        return _read_wish(options, key_id, region)
+    except AnsibleKMSError as error:
+        raise invalid(f"key {key_id}: {error.message}") from None
+
+
+def _read_wish(options: Mapping[str, Any], key_id: str, region: str | None) -> Wish:
+    problem = key_id_problem(key_id, region)
+    if problem:
+        raise invalid(f"key_id: {problem}")
+    _check_combinations(options)
+    content = _content(options)
+    wrapped = _wrapped(options)
+    offered = "plaintext" if content is not None else "wrapped" if wrapped else None
+    return Wish(_request(options, key_id, offered), content, wrapped)
+
+
+def _given(options: Mapping[str, Any], *names: str) -> list[str]:
+    return [name for name in names if options.get(name) is not None]
+
+
+def _check_combinations(options: Mapping[str, Any]) -> None:
+    state = options["state"]
+    material = _given(options, *_MATERIAL_OPTIONS)
+    if len(material) > 1:
+        raise invalid(f"{' and '.join(material)} exclude each other; give the material once")
+    if bool(options.get("encrypted_key_material")) != bool(options.get("import_token")):
+        raise invalid(
+            "encrypted_key_material and import_token go together; both come from one set of import parameters"
+        )
+    if state != "absent" and not material:
+        raise invalid(f"state {state} needs the material: key_material, key_material_file or encrypted_key_material")
+    if state == "absent":
+        _check_absent(options)
+    _check_expiry(options)
+
+
+def _check_absent(options: Mapping[str, Any]) -> None:
+    useless = _given(options, "valid_to", "valid_for", "renew_before", "expiration_model", "key_material_description")
+    if useless:
+        raise invalid(f"{useless[0]} says something about an import; it has no meaning with state absent")
+    if options.get("key_material_id") and options.get("all_materials"):
+        raise invalid("key_material_id and all_materials exclude each other")
+    if options.get("encrypted_key_material"):
+        raise invalid(
+            "wrapped material proves nothing before a deletion; give key_material or key_material_file, or none"
+        )
+
+
+def _check_expiry(options: Mapping[str, Any]) -> None:
+    expiry = _given(options, "valid_to", "valid_for")
+    if len(expiry) > 1:
+        raise invalid("valid_to and valid_for exclude each other")
+    if options.get("renew_before") is not None and options.get("valid_for") is None:
+        raise invalid("renew_before needs valid_for")
+    if options.get("expiration_model") == NEVER and expiry:
+        raise invalid(f"expiration_model {NEVER} and {expiry[0]} contradict each other")
+    if options.get("expiration_model") == EXPIRES and not expiry:
+        raise invalid(f"expiration_model {EXPIRES} needs valid_to or valid_for")
+    if options.get("all_materials") and options["state"] != "absent":
+        raise invalid("all_materials goes with state absent only")
+
+
+def _content(options: Mapping[str, Any]) -> bytes | None:
+    if options.get("key_material") is not None:
+        return decode_base64("key_material", options["key_material"])
+    if options.get("key_material_file") is not None:
+        return read_file(options["key_material_file"], bool(options.get("force")))
+    return None
+
+
+def _wrapped(options: Mapping[str, Any]) -> Wrapped | None:
+    if options.get("encrypted_key_material") is None:
+        return None
+    blob = decode_base64("encrypted_key_material", options["encrypted_key_material"])
+    return Wrapped(blob, decode_base64("import_token", options["import_token"]))
+
+
+def _request(options: Mapping[str, Any], key_id: str, offered: str | None) -> Request:
+    named = options.get("key_material_id")
+    if named and material_id_problem(named):
+        raise invalid(f"key_material_id: {material_id_problem(named)}")
+    text = options.get("key_material_description")
+    if text and lineage.text_problem(text):
+        raise invalid(f"key_material_description: {lineage.text_problem(text)}")
+    timeout = options.get("wait_timeout")
+    if timeout is not None and timeout < 0:
+        raise invalid("wait_timeout cannot be negative")
+    plain: dict[str, Any] = {
+        name: options.get(name)
+        for name in ("key_material_id", "expiration_model", "wrapping_algorithm", "wrapping_key_spec")
+    }
+    return Request(
+        key_id=key_id,
+        state=options["state"],
+        offered=offered,
+        all_materials=bool(options.get("all_materials")),
+        description=text,
+        valid_to=_parsed(options, "valid_to", parse_instant),
+        valid_for=_parsed(options, "valid_for", parse_duration),
+        renew_before=_parsed(options, "renew_before", parse_duration),
+        wait=options.get("wait") is not False,
+        wait_timeout=_default_timeout(options["state"]) if timeout is None else timeout,
+        force=bool(options.get("force")),
+        **plain,
+    )
+
+
+def _default_timeout(state: str) -> int:
+    return ROTATION_WAIT_TIMEOUT if state == "current" else DEFAULT_WAIT_TIMEOUT
+
+
+def _parsed(options: Mapping[str, Any], name: str, parse: Callable[[str], T]) -> T | None:
+    text = options.get(name)
+    if text is None:
+        return None
+    try:
+        return parse(text)
+    except ValueError as error:
+        raise invalid(f"{name}: {error}") from None

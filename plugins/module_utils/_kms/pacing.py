@@ -1,0 +1,117 @@
+# Copyright: byok.aws contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Token buckets at the speed of KMS's request quotas, shared by all threads of one module call.
+
+Source of the rates: KMS Developer Guide, "Request quotas". They count per account, Region and second.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass
+from dataclasses import field
+from typing import Callable
+
+QUOTAS: dict[str, float] = {
+    "GetParametersForImport": 1,
+    "RotateKeyOnDemand": 5,
+    "EnableKey": 5,
+    "DisableKey": 5,
+    "UntagResource": 5,
+    "TagResource": 10,
+    "ImportKeyMaterial": 15,
+    "DeleteImportedKeyMaterial": 15,
+    "ListKeyRotations": 100,
+    "ListKeys": 500,
+    "ListAliases": 500,
+    "GetKeyRotationStatus": 1000,
+    "DescribeKey": 2000,
+    "GetPublicKey": 2000,
+    "ListResourceTags": 2000,
+}
+# Other operations (GenerateMac and the like) have quotas far above what one process can send.
+_OTHERS: float = 1000
+# After a throttle: how much slower, how far down at most, and how much of it comes back with each accepted call.
+_SLOWER = 0.7
+_SLOWEST = 0.1
+_RECOVERY = 0.02
+
+
+@dataclass
+class Bucket:
+    """Turns for one operation, evenly spaced: a burst at the start could trip the quota that others use, too.
+
+    rate: turns a second. now and sleep are replaced in tests.
+    """
+
+    rate: float
+    now: Callable[[], float] = time.monotonic
+    sleep: Callable[[float], None] = time.sleep
+    factor: float = 1.0
+    _next: float = 0.0
+    _lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def take(self) -> None:
+        """Wait for the next turn."""
+        with self._lock:
+            now = self.now()
+            turn = max(now, self._next)
+            self._next = turn + 1 / (self.rate * self.factor)
+        if turn > now:
+            self.sleep(turn - now)
+
+    def throttled(self) -> None:
+        """KMS refused: somebody else uses the account's quota, too."""
+        with self._lock:
+            self.factor = max(_SLOWEST, self.factor * _SLOWER)
+
+    def accepted(self) -> None:
+        with self._lock:
+            self.factor = min(1.0, self.factor + _RECOVERY)
+
+
+class Pacer:
+    """The buckets of one account and Region."""
+
+    def __init__(self, rates: Mapping[str, float] | None = None) -> None:
+        self._rates = {**QUOTAS, **(rates or {})}
+        self._buckets: dict[str, Bucket] = {}
+        self._lock = threading.Lock()
+
+    def bucket(self, operation: str) -> Bucket:
+        with self._lock:
+            if operation not in self._buckets:
+                self._buckets[operation] = Bucket(self._rates.get(operation, _OTHERS))
+            return self._buckets[operation]
+
+
+@dataclass
+class Turns:
+    """The turns of one key: what was taken ahead need not be waited for between a deletion and its import."""
+
+    pacer: Pacer
+    ahead: Counter[str] = field(default_factory=Counter)
+
+    def take(self, operation: str) -> None:
+        if self.ahead[operation] > 0:
+            self.ahead[operation] -= 1
+        else:
+            self.pacer.bucket(operation).take()
+
+    def take_ahead(self, *operations: str) -> None:
+        for operation in operations:
+            if self.ahead[operation] == 0:
+                self.pacer.bucket(operation).take()
+                self.ahead[operation] += 1
+
+    def answered(self, operation: str, outcome: str) -> None:
+        bucket = self.pacer.bucket(operation)
+        if outcome == "ThrottlingException":
+            bucket.throttled()
+        elif bucket.factor < 1.0:
+            bucket.accepted()

@@ -1,0 +1,111 @@
+# Copyright: byok.aws contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The plan: (what is wanted, what is) -> what will be done. Pure; knows neither boto3 nor Ansible.
+
+Check mode returns this plan unexecuted; a real run carries out this plan. There is no other place where it is decided
+what happens to a key.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Callable
+
+from . import models
+from .models import Evidence
+from .models import Key
+from .models import Plan
+from .models import Request
+from .models import Step
+from .plan_absent import plan_absent
+from .plan_current import plan_current
+from .plan_present import plan_present
+from .plan_reimported import plan_reimported
+from .predict import predict
+
+_PLANNERS: dict[str, Callable[[Request, Key, Evidence], Plan]] = {
+    "absent": plan_absent,
+    "present": plan_present,
+    "reimported": plan_reimported,
+    "current": plan_current,
+}
+
+
+def make_plan(request: Request, key: Key, evidence: Evidence = models.NO_EVIDENCE) -> Plan:
+    """The plan for one key. A plan with a refusal has no steps and must not be carried out."""
+    refusal = state_refusal(request, key)
+    if refusal:
+        return Plan(after=key, evidence=evidence, refusal=refusal, forceable=False)
+    plan = _PLANNERS[request.state](request, key, evidence)
+    if plan.refusal and not (plan.forceable and request.force):
+        return replace(plan, steps=(), after=key, evidence=evidence, unavailable_seconds=0.0)
+    steps = plan.steps if request.state == "absent" else keep_disabled(key, plan.steps)
+    return replace(
+        plan,
+        steps=steps,
+        after=predict(key, steps),
+        evidence=evidence,
+        refusal=None,
+        warnings=plan.warnings + _warnings(request, key, steps),
+    )
+
+
+def state_refusal(request: Request, key: Key) -> str | None:
+    """Why nothing can be done with this key in its present state, whatever is wanted, or None."""
+    if key.origin != "EXTERNAL":
+        return (
+            f"the key {request.key_id} has the origin {key.origin}; only keys of origin EXTERNAL have imported material"
+        )
+    if key.key_state in models.TRANSIENT_STATES:
+        return f"the key {request.key_id} is {key.key_state}; run the task again when KMS has finished with it"
+    if request.state != "absent" and key.key_state in models.DELETION_STATES:
+        return (
+            f"the key {request.key_id} is {key.key_state} and takes no material; cancel its deletion first "
+            f"(aws kms cancel-key-deletion --key-id {key.arn})"
+        )
+    return None
+
+
+def keep_disabled(key: Key, steps: tuple[Step, ...]) -> tuple[Step, ...]:
+    """The steps, with those added that leave a Disabled key Disabled.
+
+    KMS enables a key at every import. A tag remembers from before the first import until the last DisableKey what the
+    key has to become, so that a run after a crash finishes it.
+    """
+    remembered = key.restore_state == models.DISABLED
+    if key.key_state != models.DISABLED and not remembered:
+        return steps
+    kept: list[Step] = []
+    if steps and not remembered:
+        kept.append(Step("TagResource", "remember"))
+    state = key
+    for step in steps if steps else (None,):
+        if step is not None:
+            kept.append(step)
+        state = predict(key, kept)
+        if state.key_state == models.ENABLED:
+            kept.append(Step("DisableKey", "disable"))
+    # While material is missing KMS refuses DisableKey: the tag stays until the key is whole.
+    if predict(key, kept).key_state == models.DISABLED and (kept or remembered):
+        kept.append(Step("UntagResource", "forget"))
+    return tuple(kept)
+
+
+def _warnings(request: Request, key: Key, steps: tuple[Step, ...]) -> tuple[str, ...]:
+    warnings: list[str] = []
+    operations = [step.operation for step in steps]
+    if "DisableKey" in operations and "ImportKeyMaterial" in operations:
+        warnings.append(
+            f"KMS enables a key at every import; the key {request.key_id} was disabled and is disabled again"
+        )
+    elif "DisableKey" in operations:
+        warnings.append(
+            f"an earlier run ended before it could disable the key {request.key_id} again; that is finished now"
+        )
+    after = predict(key, steps)
+    if request.state != "absent" and after.key_state == models.PENDING_IMPORT and after.missing:
+        missing = ", ".join(entry.key_material_id for entry in after.missing)
+        warnings.append(f"the key {request.key_id} stays PendingImport: these materials are missing as well: {missing}")
+    return tuple(warnings)

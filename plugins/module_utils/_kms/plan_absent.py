@@ -1,0 +1,107 @@
+# Copyright: byok.aws contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The plan for state absent: delete imported key material. Pure."""
+
+from __future__ import annotations
+
+from . import models
+from .models import Evidence
+from .models import Key
+from .models import Material
+from .models import Plan
+from .models import Request
+from .models import Step
+from .plan_present import existing_import
+
+_EMPTY_STATES = (models.PENDING_IMPORT,) + models.DELETION_STATES
+
+
+def plan_absent(request: Request, key: Key, evidence: Evidence) -> Plan:
+    """Delete one material, every loaded one, or the current one."""
+    if request.all_materials:
+        plan = _everything(key)
+    elif request.key_material_id:
+        plan = _named(request, key, request.key_material_id)
+    else:
+        plan = _current(key)
+    if not plan.steps or not request.offered:
+        return plan
+    return _proved_first(request, key, evidence, plan)
+
+
+def _current(key: Key) -> Plan:
+    if key.key_state in _EMPTY_STATES:
+        return Plan(skip_reason=key.key_state)
+    # Named explicitly on symmetric keys, so that a rotation in between cannot make it another one.
+    return _deleting(key, (key.current_key_material_id,))
+
+
+def _named(request: Request, key: Key, key_material_id: str) -> Plan:
+    if not key.symmetric:
+        return Plan(
+            refusal=f"the {key.key_spec} key {request.key_id} has one material, without an ID; omit key_material_id",
+            forceable=False,
+        )
+    entry = key.material(key_material_id)
+    if entry is None or not held(key, entry):
+        return Plan(skip_reason=models.NOT_IMPORTED)
+    plan = _deleting(key, (key_material_id,))
+    if entry.key_material_state == models.NON_CURRENT:
+        return _refused(request, plan, key_material_id)
+    return plan
+
+
+def _refused(request: Request, plan: Plan, key_material_id: str) -> Plan:
+    sentence = (
+        f"the key material {key_material_id} is NON_CURRENT; without it the whole key {request.key_id} becomes "
+        "PendingImport, and nothing can be encrypted or decrypted with it, not even with the current material; keep "
+        "it, or use force if that is meant"
+    )
+    return Plan(steps=plan.steps, refusal=sentence, unavailable_seconds=plan.unavailable_seconds)
+
+
+def _everything(key: Key) -> Plan:
+    if not key.symmetric:
+        # In PendingDeletion nothing tells whether the bytes are there: the call harms nothing if they are not.
+        return Plan(skip_reason=key.key_state) if key.key_state == models.PENDING_IMPORT else _deleting(key, (None,))
+    loaded = [entry for entry in key.materials if held(key, entry)]
+    if not loaded:
+        return Plan(skip_reason=key.key_state if key.key_state in _EMPTY_STATES else models.NOT_IMPORTED)
+    # The current one first: from then on nothing can be done with the key.
+    loaded.sort(key=lambda entry: entry.key_material_state != models.CURRENT)
+    return _deleting(key, tuple(entry.key_material_id for entry in loaded))
+
+
+def held(key: Key, entry: Material) -> bool:
+    """Whether the bytes may be there: in doubt yes, since deleting what is gone already harms nothing."""
+    return entry.loaded(key.now)
+
+
+def _deleting(key: Key, key_material_ids: tuple[str | None, ...]) -> Plan:
+    steps = tuple(Step("DeleteImportedKeyMaterial", "delete", one) for one in key_material_ids)
+    only_staged = all(_is_staged(key, one) for one in key_material_ids)
+    return Plan(steps=steps, unavailable_seconds=0.0 if only_staged else None)
+
+
+def _is_staged(key: Key, key_material_id: str | None) -> bool:
+    entry = key.material(key_material_id)
+    return entry is not None and not entry.permanent
+
+
+def _proved_first(request: Request, key: Key, evidence: Evidence, plan: Plan) -> Plan:
+    """The caller gave the material too: it must be the one that is deleted, or it could not be restored from this."""
+    target = plan.steps[0].key_material_id
+    if evidence.verdict == "mismatch" or (evidence.key_material_id and evidence.key_material_id != target):
+        return Plan(
+            steps=plan.steps,
+            refusal=f"the material given is not the one that the key {request.key_id} holds; after the deletion it "
+            "could not be restored from it; give the right one, none at all, or use force",
+            unavailable_seconds=plan.unavailable_seconds,
+        )
+    if evidence.verdict == "match":
+        return plan
+    current = key.material(target)
+    proof = existing_import(key, "prove", target, (current.expiration if current else key.expiration))
+    return Plan(steps=(proof,) + plan.steps, refusal=plan.refusal, unavailable_seconds=plan.unavailable_seconds)

@@ -1,0 +1,145 @@
+# Copyright: byok.aws contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The plan for state current: the given material is the one that encrypts. Symmetric keys only. Pure.
+
+Source: KMS Developer Guide, "Rotating imported key material"; KMS API Reference, RotateKeyOnDemand.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import timedelta
+
+from . import lineage
+from . import models
+from .expiry import wanted_expiration
+from .models import Evidence
+from .models import Expiration
+from .models import Key
+from .models import Material
+from .models import Plan
+from .models import Request
+from .models import Step
+from .plan_present import aligned
+from .plan_present import first_import
+
+NEW = "NEW_KEY_MATERIAL"
+_ROTATE = Step("RotateKeyOnDemand", "rotate")
+# The longest rotation ever seen took 460 seconds.
+SHORTEST_VALIDITY = timedelta(minutes=15)
+
+
+def plan_current(request: Request, key: Key, evidence: Evidence) -> Plan:
+    """Import as the first material, stage and rotate, go on with what an earlier run left, or nothing."""
+    impossible = _impossible(request, key)
+    if impossible:
+        return Plan(refusal=impossible, forceable=False)
+    if key.never_imported:
+        return Plan(steps=(first_import(request, key, evidence),))
+    entry = _known(request, key, evidence)
+    if entry is not None and entry.key_material_state == models.CURRENT:
+        return Plan(steps=aligned(request, key, entry, evidence))
+    if entry is not None and entry.permanent:
+        return Plan(refusal=_no_way_back(request, entry), forceable=False)
+    plan = _staging(request, key, evidence) if entry is None else _rotating(request, key, entry, evidence)
+    obstacle = plan.refusal or _obstacle(request, key)
+    return replace(plan, refusal=obstacle)
+
+
+def _known(request: Request, key: Key, evidence: Evidence) -> Material | None:
+    """The material meant, when it is one of the key's: proved, or staged by another tool and named by the caller."""
+    if evidence.verdict == "match":
+        return key.material(evidence.key_material_id)
+    named = key.material(request.key_material_id)
+    return named if named is not None and evidence.verdict == "unknown" else None
+
+
+def _impossible(request: Request, key: Key) -> str | None:
+    if not key.symmetric:
+        return (
+            f"the {key.key_spec} key {request.key_id} keeps its one material for life; to put new bytes to work, make "
+            "a new key and move the alias to it (strategy alias of the role byok.aws.kms_material_rotation)"
+        )
+    if key.replica:
+        return f"{request.key_id} is a replica; a multi-Region key is rotated in the Region of its primary key"
+    return None
+
+
+def _no_way_back(request: Request, entry: Material) -> str:
+    return (
+        f"the material given is {entry.key_material_id}, which was current on the key {request.key_id} before; KMS "
+        "does not rotate back to it; it still decrypts what it encrypted; give new bytes, or make a new key for these"
+    )
+
+
+def _obstacle(request: Request, key: Key) -> str | None:
+    """Why KMS would refuse the rotation, whatever the material."""
+    if key.missing:
+        missing = ", ".join(entry.key_material_id for entry in key.missing)
+        return (
+            f"the key {request.key_id} misses material that it had ({missing}); KMS does not rotate it before that is "
+            "imported again (state present)"
+        )
+    if key.key_state == models.DISABLED or key.restore_state == models.DISABLED:
+        return f"the key {request.key_id} is Disabled, and KMS rotates enabled keys only; enable it first"
+    if key.rotations_left == 0:
+        return (
+            f"the {models.ON_DEMAND_ROTATION_LIMIT} on-demand rotations of the key {request.key_id} are used up; make "
+            "a new key and move the alias to it"
+        )
+    return None
+
+
+def _staging(request: Request, key: Key, evidence: Evidence) -> Plan:
+    """New bytes: import them beside the current ones, then rotate to them."""
+    expiration, _ = wanted_expiration(request, None, key.now)
+    stage = Step(
+        "ImportKeyMaterial",
+        "stage",
+        import_type=NEW,
+        description=lineage.compose(request.description, evidence.fingerprint),
+        expiration=expiration,
+    )
+    steps: tuple[Step, ...] = (stage, _ROTATE)
+    staged = key.staged
+    if staged is not None:
+        delete = Step("DeleteImportedKeyMaterial", "delete", staged.key_material_id)
+        refusal = (
+            f"other material ({staged.key_material_id}) is staged on the key {request.key_id} and waits for its "
+            "rotation; rotate to that first, or use force to delete it"
+        )
+        return Plan(steps=(delete, *steps), refusal=refusal)
+    return Plan(steps=steps, refusal=_too_short(request, key, expiration) or _replicas_lack(request, key))
+
+
+def _rotating(request: Request, key: Key, entry: Material, evidence: Evidence) -> Plan:
+    """Bytes that are staged already."""
+    if key.rotation_started is not None:
+        return Plan(waits_for=entry.key_material_id)
+    before = aligned(request, key, entry, evidence)
+    expiration = before[0].expiration if before else entry.expiration
+    lacking = _replicas_lack(request, key) if entry.key_material_state == models.PENDING_MULTI_REGION else None
+    return Plan(steps=(*before, _ROTATE), refusal=_too_short(request, key, expiration) or lacking)
+
+
+def _too_short(request: Request, key: Key, expiration: Expiration | None) -> str | None:
+    if expiration is None or expiration.valid_to is None:
+        return None
+    needed = max(SHORTEST_VALIDITY, timedelta(seconds=request.wait_timeout))
+    if expiration.valid_to - key.now >= needed:
+        return None
+    return (
+        f"the material would expire {expiration.valid_to.isoformat()}, before the rotation of the key {request.key_id} "
+        "may be over; the whole key would become unusable then, old data included; give a later valid_to"
+    )
+
+
+def _replicas_lack(request: Request, key: Key) -> str | None:
+    if not key.replica_regions:
+        return None
+    return (
+        f"replicas of the multi-Region key {request.key_id} ({', '.join(key.replica_regions)}) lack this material; KMS "
+        "rotates only when every one has it; import it there first"
+    )

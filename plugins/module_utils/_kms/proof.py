@@ -1,0 +1,80 @@
+# Copyright: byok.aws contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Is this the material that KMS holds? KMS never answers with the bytes, so each kind of key has a proof of its own.
+
+Symmetric keys: a fingerprint kept in KeyMaterialDescription. RSA and ECC: GetPublicKey. HMAC: GenerateMac.
+Where none can be had the verdict is "unknown", and the plan lets KMS compare: a reimport takes only the same bytes.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import os
+
+from . import api
+from . import lineage
+from . import models
+from . import specs
+from .errors import AnsibleKMSError
+from .errors import invalid
+from .material import Secret
+from .material import fingerprint
+from .models import NO_EVIDENCE
+from .models import Evidence
+from .models import Key
+from .models import Request
+
+_CHALLENGE_BYTES = 32
+# A proof that the caller may not read, or the key's state forbids, is no proof; everything else is a failure.
+_NO_PROOF_CODES = ("AccessDeniedException", "DisabledException", "KMSInvalidStateException")
+
+
+def find_evidence(kms: api.Connection, request: Request, key: Key, secret: Secret | None) -> Evidence:
+    """What can be known by reading alone. Raises AnsibleKMSError for a key_material_id the key never had."""
+    if key.symmetric:
+        return symmetric_evidence(request, key, secret)
+    if secret is None or key.key_state not in (models.ENABLED, models.DISABLED):
+        return NO_EVIDENCE
+    try:
+        if key.key_spec in specs.HMAC_HASHES:
+            return _mac_evidence(kms, key, secret)
+        return _verdict("public_key", secret.public_key() == api.get_public_key(kms, key.arn))
+    except AnsibleKMSError as error:
+        if error.code in _NO_PROOF_CODES:
+            return NO_EVIDENCE
+        raise
+
+
+def symmetric_evidence(request: Request, key: Key, secret: Secret | None) -> Evidence:
+    """The verdict of the fingerprints in the list of materials. Makes no call."""
+    named = request.key_material_id
+    if named and (key.materials or key.never_imported) and key.material(named) is None:
+        raise invalid(f"the key material {named} was never imported into the key {request.key_id}")
+    if secret is None:
+        return Evidence("match", "key_material_id", named) if named and request.offered else NO_EVIDENCE
+    own = fingerprint(secret, key.account_id, key.key_id)
+    entries = [entry for entry in key.materials if not named or entry.key_material_id == named]
+    marks = {entry.key_material_id: lineage.split(entry.description)[1] for entry in entries}
+    for key_material_id, mark in marks.items():
+        if mark is not None and hmac.compare_digest(mark, own):
+            return Evidence("match", "fingerprint", key_material_id, own)
+    if entries and all(mark is not None for mark in marks.values()):
+        return Evidence("mismatch", "fingerprint", named, own)
+    return Evidence(fingerprint=own)
+
+
+def _mac_evidence(kms: api.Connection, key: Key, secret: Secret) -> Evidence:
+    # GenerateMac works in Enabled only.
+    if not key.enabled:
+        return NO_EVIDENCE
+    challenge = os.urandom(_CHALLENGE_BYTES)
+    algorithm = key.mac_algorithms[0] if key.mac_algorithms else key.key_spec.replace("HMAC_", "HMAC_SHA_")
+    expected = hmac.new(secret.plaintext, challenge, getattr(hashlib, specs.HMAC_HASHES[key.key_spec])).digest()
+    return _verdict("mac", hmac.compare_digest(expected, api.generate_mac(kms, key.arn, challenge, algorithm)))
+
+
+def _verdict(method: str, same: bool) -> Evidence:
+    return Evidence("match" if same else "mismatch", method)

@@ -1,0 +1,109 @@
+# Copyright: byok.aws contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What a module returns for one key, and its diff. Nothing here has ever seen the bytes of a material. Pure."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from . import lineage
+from .models import Evidence
+from .models import Expiration
+from .models import Key
+from .predict import UNNAMED
+
+_UNKNOWN = "(known after the import)"
+
+
+@dataclass(frozen=True)
+class Result:
+    """What became of one key, or in check mode would become of it."""
+
+    requested_key_id: str
+    before: Key | None = None
+    after: Key | None = None
+    changed: bool = False
+    operations: tuple[str, ...] = ()
+    evidence: Evidence | None = None
+    key_material_id: str | None = None
+    skip_reason: str | None = None
+    unavailable_seconds: float | None = 0.0
+    request_ids: tuple[str, ...] = ()
+    calls: tuple[dict[str, Any], ...] = ()
+    warnings: tuple[str, ...] = ()
+    error: dict[str, Any] | None = None
+
+
+def instant(value: datetime | None) -> str | None:
+    return value.isoformat() if value else None
+
+
+def entry(result: Result) -> dict[str, Any]:
+    """The entry of one key in kms_keys."""
+    key = result.after or result.before
+    fields: dict[str, Any] = {"key_id": result.requested_key_id}
+    if key is not None:
+        fields.update(_key_fields(key))
+    fields.update(
+        changed=result.changed,
+        key_material_id=result.key_material_id or None,
+        operations=list(result.operations),
+        proof=result.evidence.method if result.evidence else None,
+        skip_reason=result.skip_reason,
+        unavailable_seconds=result.unavailable_seconds,
+        request_ids=list(result.request_ids),
+        calls=list(result.calls),
+        error=result.error,
+    )
+    return fields
+
+
+def _key_fields(key: Key) -> dict[str, Any]:
+    expiration = key.expiration
+    return {
+        "key_id": key.key_id,
+        "key_arn": key.arn,
+        "key_spec": key.key_spec,
+        "key_state": key.key_state,
+        "enabled": key.enabled,
+        "current_key_material_id": key.current_key_material_id or None,
+        "expiration_model": expiration.model if expiration else None,
+        "valid_to": instant(expiration.valid_to) if expiration else None,
+    }
+
+
+def diff(result: Result) -> dict[str, Any]:
+    """before and after of a key: its state and the lineage of its materials."""
+    return {
+        "before_header": result.requested_key_id,
+        "after_header": result.requested_key_id,
+        "before": _lineage(result.before),
+        "after": _lineage(result.after or result.before),
+    }
+
+
+def _lineage(key: Key | None) -> dict[str, Any]:
+    if key is None:
+        return {}
+    shown = {name: value for name, value in _key_fields(key).items() if name not in ("key_id", "key_arn", "key_spec")}
+    if key.current_key_material_id == UNNAMED:
+        shown["current_key_material_id"] = _UNKNOWN
+    if key.materials:
+        shown["materials"] = [_material(one) for one in key.materials]
+    return shown
+
+
+def _material(one: Any) -> dict[str, Any]:
+    expiration: Expiration | None = one.expiration
+    return {
+        "key_material_id": one.key_material_id or _UNKNOWN,
+        "key_material_state": one.key_material_state,
+        "import_state": one.import_state,
+        "expiration_model": expiration.model if expiration else None,
+        "valid_to": instant(expiration.valid_to) if expiration else None,
+        "key_material_description": lineage.split(one.description)[0],
+    }

@@ -1,0 +1,82 @@
+# Copyright: byok.aws contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What KMS accepts per key spec: lengths, curves and the wrapping matrix.
+
+Source: KMS API Reference, GetParametersForImport and ImportKeyMaterial; KMS Developer Guide, "Importing key material".
+"""
+
+from __future__ import annotations
+
+from .models import SYMMETRIC
+
+# Raw bytes: exact lengths. KMS answers anything else with an InvalidCiphertextException without a text.
+RAW_LENGTHS: dict[str, int] = {
+    SYMMETRIC: 32,
+    "HMAC_224": 28,
+    "HMAC_256": 32,
+    "HMAC_384": 48,
+    "HMAC_512": 64,
+}
+# China Regions take a 128-bit SM4 key for SYMMETRIC_DEFAULT.
+CHINA_SYMMETRIC_LENGTH = 16
+
+HMAC_HASHES: dict[str, str] = {
+    "HMAC_224": "sha224",
+    "HMAC_256": "sha256",
+    "HMAC_384": "sha384",
+    "HMAC_512": "sha512",
+}
+RSA_BITS: dict[str, int] = {"RSA_2048": 2048, "RSA_3072": 3072, "RSA_4096": 4096}
+# Names as the cryptography library spells them (SEC 2, FIPS 186).
+CURVES: dict[str, str] = {
+    "ECC_NIST_P256": "secp256r1",
+    "ECC_NIST_P384": "secp384r1",
+    "ECC_NIST_P521": "secp521r1",
+    "ECC_SECG_P256K1": "secp256k1",
+}
+ED25519 = "ECC_NIST_EDWARDS25519"
+SM2 = "SM2"
+
+OAEP: tuple[str, ...] = ("RSAES_OAEP_SHA_256", "RSAES_OAEP_SHA_1")
+HYBRID: tuple[str, ...] = ("RSA_AES_KEY_WRAP_SHA_256", "RSA_AES_KEY_WRAP_SHA_1")
+SM2PKE = "SM2PKE"
+WRAPPING_ALGORITHMS: tuple[str, ...] = OAEP + HYBRID + (SM2PKE,)
+WRAPPING_KEY_SPECS: tuple[str, ...] = ("RSA_4096", "RSA_3072", "RSA_2048", SM2)
+
+
+def importable(key_spec: str) -> bool:
+    """Whether KMS takes imported material for this key spec at all (ML_DSA and ML_KEM: no)."""
+    return key_spec in RAW_LENGTHS or key_spec in RSA_BITS or key_spec in CURVES or key_spec in (ED25519, SM2)
+
+
+def default_wrapping_algorithm(key_spec: str) -> str:
+    """The strongest algorithm that KMS accepts for the key spec: an RSA private key is too long for OAEP alone."""
+    return HYBRID[0] if key_spec in RSA_BITS else OAEP[0]
+
+
+def wrapping_problem(key_spec: str, algorithm: str, wrapping_key_spec: str) -> str | None:
+    """Why KMS would refuse this wrapping for this key spec, or None.
+
+    The matrix is the one of the Developer Guide, sharpened where the service was seen to be stricter
+    (OAEP under RSA_2048 for ECC_NIST_EDWARDS25519).
+    """
+    if algorithm == SM2PKE or wrapping_key_spec == SM2:
+        return _sm2_problem(algorithm, wrapping_key_spec)
+    if key_spec in RAW_LENGTHS and algorithm in HYBRID:
+        return f"{algorithm} wraps private keys only; use {OAEP[0]}"
+    if key_spec in RSA_BITS and algorithm in OAEP:
+        return f"an RSA private key does not fit into {algorithm}; use {HYBRID[0]}"
+    if key_spec in ("ECC_NIST_P521", ED25519) and algorithm in OAEP and wrapping_key_spec == "RSA_2048":
+        return f"{algorithm} needs the wrapping key spec RSA_3072 or RSA_4096 for this key, or use {HYBRID[0]}"
+    return None
+
+
+def _sm2_problem(algorithm: str, wrapping_key_spec: str) -> str | None:
+    if (algorithm, wrapping_key_spec) != (SM2PKE, SM2):
+        return f"{SM2PKE} and the wrapping key spec {SM2} go together only"
+    return (
+        f"material cannot be wrapped with {SM2PKE} here; wrap it with a tool that can, and give it as "
+        "encrypted_key_material with its import_token"
+    )

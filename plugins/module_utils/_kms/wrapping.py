@@ -1,0 +1,51 @@
+# Copyright: byok.aws contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Wrap material for ImportKeyMaterial. Pure: bytes in, bytes out.
+
+Source: KMS Developer Guide, "Encrypt the key material"; RFC 8017 (OAEP), RFC 5649 (AES key wrap with padding).
+"""
+
+from __future__ import annotations
+
+import os
+from typing import Any
+
+from . import specs
+
+try:
+    from cryptography.hazmat.primitives import hashes
+    from cryptography.hazmat.primitives import keywrap
+    from cryptography.hazmat.primitives.asymmetric import padding
+    from cryptography.hazmat.primitives.serialization import load_der_public_key
+except ImportError:
+    # material.require_cryptography() says so in a sentence before anything gets here.
+    pass
+
+_ONE_TIME_KEY_BYTES = 32
+
+
+def wrap(plaintext: bytes, public_key: bytes, algorithm: str) -> bytes:
+    """EncryptedKeyMaterial for the public key (DER SubjectPublicKeyInfo) of GetParametersForImport.
+
+    Raises ValueError for an algorithm that is not one of OAEP and HYBRID, or material too long for it.
+    """
+    wrapping_key: Any = load_der_public_key(public_key)
+    if algorithm in specs.OAEP:
+        return _oaep(wrapping_key, plaintext, algorithm)
+    if algorithm in specs.HYBRID:
+        one_time_key = os.urandom(_ONE_TIME_KEY_BYTES)
+        wrapped = keywrap.aes_key_wrap_with_padding(one_time_key, plaintext)
+        # The order matters: the encrypted one-time key stands first.
+        return _oaep(wrapping_key, one_time_key, algorithm) + wrapped
+    raise ValueError(f"material cannot be wrapped with {algorithm} here")
+
+
+def _oaep(wrapping_key: Any, plaintext: bytes, algorithm: str) -> bytes:
+    # KMS wants the same hash for OAEP and for MGF1; other libraries default to SHA-1 for the latter.
+    digest: hashes.HashAlgorithm = hashes.SHA256() if algorithm.endswith("SHA_256") else hashes.SHA1()  # noqa: S303
+    encrypted: bytes = wrapping_key.encrypt(
+        plaintext, padding.OAEP(mgf=padding.MGF1(algorithm=digest), algorithm=digest, label=None)
+    )
+    return encrypted

@@ -1,0 +1,527 @@
+#!/usr/bin/python
+# Copyright: byok.aws contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: kms_imported_material
+version_added: 1.0.0
+short_description: Imported key material of an AWS KMS key
+description:
+  - Imports, renews, rotates and deletes the key material of AWS KMS keys whose origin is C(EXTERNAL) (bring your own key).
+  - Says beforehand, in check mode, exactly which changing calls it would make, and refuses what would make a key unusable by mistake.
+  - KMS never gives material back, so the module proves by other means whether the given material is the one that KMS holds
+    (RV(proof)), and does nothing when it is.
+  - KMS takes back only the very bytes that a key had. Deleting and importing again restores material, it does not replace it.
+author:
+  - byok.aws maintainers (@byok-aws)
+options:
+  key_id:
+    description:
+      - The key, as key ID, key ARN, alias name (with C(alias/)) or alias ARN.
+      - An ARN must name the Region and the account that the connection uses.
+      - Exactly one of O(key_id) and O(keys) is required.
+    type: str
+  keys:
+    description:
+      - Many keys in one task. Each entry names a key and may set any of the options for one key; what it leaves out comes from
+        the options of the same name beside this one. An entry that sets one way of giving material, or one option about the
+        expiry, takes no other of that group from there.
+      - All are read and planned before the first is changed, and the calls go out as fast as the request quotas of KMS allow.
+        With O(state=reimported) every key is prepared before the first is deleted.
+      - One key that fails stops no other; the task fails at the end.
+    type: list
+    elements: dict
+    suboptions:
+      key_id:
+        description: The key, as in O(key_id).
+        type: str
+        required: true
+      state:
+        description: For this key, as in O(state).
+        type: str
+        choices: [absent, present, reimported, current]
+      key_material:
+        description: For this key, as in O(key_material).
+        type: str
+      key_material_file:
+        description: For this key, as in O(key_material_file).
+        type: path
+      encrypted_key_material:
+        description: For this key, as in O(encrypted_key_material).
+        type: str
+      import_token:
+        description: For this key, as in O(import_token).
+        type: str
+      key_material_id:
+        description: For this key, as in O(key_material_id).
+        type: str
+      all_materials:
+        description: For this key, as in O(all_materials).
+        type: bool
+      key_material_description:
+        description: For this key, as in O(key_material_description).
+        type: str
+      valid_to:
+        description: For this key, as in O(valid_to).
+        type: str
+      valid_for:
+        description: For this key, as in O(valid_for).
+        type: str
+      renew_before:
+        description: For this key, as in O(renew_before).
+        type: str
+      expiration_model:
+        description: For this key, as in O(expiration_model).
+        type: str
+        choices: [KEY_MATERIAL_EXPIRES, KEY_MATERIAL_DOES_NOT_EXPIRE]
+      wrapping_algorithm:
+        description: For this key, as in O(wrapping_algorithm).
+        type: str
+        choices: [RSAES_OAEP_SHA_256, RSAES_OAEP_SHA_1, RSA_AES_KEY_WRAP_SHA_256, RSA_AES_KEY_WRAP_SHA_1, SM2PKE]
+      wrapping_key_spec:
+        description: For this key, as in O(wrapping_key_spec).
+        type: str
+        choices: [RSA_4096, RSA_3072, RSA_2048, SM2]
+      wait:
+        description: For this key, as in O(wait).
+        type: bool
+      wait_timeout:
+        description: For this key, as in O(wait_timeout).
+        type: int
+      force:
+        description: For this key, as in O(force).
+        type: bool
+  request_rates:
+    description:
+      - The request quotas of the account and Region, in calls a second by operation, where they differ from the defaults of AWS,
+        for example C(ImportKeyMaterial: 30).
+    type: dict
+  state:
+    description:
+      - V(present) - the given material is imported, with the given expiry. As the first material of an empty key, otherwise as
+        material that the key has had; KMS refuses other bytes, and so does the module.
+      - V(absent) - the material is deleted at once. The key becomes C(PendingImport), and nothing can be encrypted, decrypted
+        or signed with it until the same material is imported again. Nothing is done when the key is C(PendingImport),
+        C(PendingDeletion) or C(PendingReplicaDeletion) already. When the material is given, too, it is first proved to be the
+        one that is about to be deleted.
+      - V(reimported) - the material is deleted and imported again as one pair, and the task always reports a change. Everything
+        that can be wrong with the import is tried before the deletion, and the key is unusable for one round trip to KMS. On a
+        key that is empty already only the import is made. This restores the same material; it puts no new material to work.
+      - V(current) - symmetric keys only; the given material is the one that encrypts. New bytes are imported beside the current
+        ones, and the key is rotated to them on demand, without an interruption. What an earlier run has left staged or rotating
+        is taken up again. Old ciphertexts stay readable.
+    type: str
+    choices: [absent, present, reimported, current]
+    default: present
+  key_material:
+    description:
+      - The material in plain, as base64. Raw bytes for symmetric and HMAC keys, a private key in PKCS#8 DER for RSA and
+        elliptic curve keys.
+      - Private keys in PKCS#1, SEC 1 or PEM are converted.
+      - Is sent to the target through a pipe, and appears in no result, log or temporary file. Connections that cannot do that
+        cause a warning.
+    type: str
+  key_material_file:
+    description:
+      - The same from a file where the module runs, as raw bytes, DER or unencrypted PEM.
+      - Refused when group or others have any permission on the file, unless O(force=true).
+    type: path
+  encrypted_key_material:
+    description:
+      - Material that is wrapped already, as base64, for the public key that came with O(import_token).
+      - Nothing can be proved with it; name O(key_material_id) to have it recognised when it is imported already.
+    type: str
+  import_token:
+    description:
+      - The import token that came with the public key for O(encrypted_key_material), as base64. It works for 24 hours.
+    type: str
+  key_material_id:
+    description:
+      - With O(state=absent), the material to delete. Its own import state decides then, not the state of the key.
+      - With O(state=reimported), which of several materials is deleted and imported again; the others stay.
+      - Otherwise the material that the given bytes must be.
+      - Symmetric keys only; the other kinds have one material without an ID.
+    type: str
+  all_materials:
+    description:
+      - With O(state=absent), deletes every material that is still loaded, also in a key that is C(PendingImport) or
+        C(PendingDeletion) already.
+    type: bool
+    default: false
+  key_material_description:
+    description:
+      - A text that KMS keeps with the material. Up to 215 letters, digits, white space and C(: / _ . -).
+      - The module keeps a fingerprint behind it, by which it recognises the material; the text is shown without it.
+      - Symmetric keys only, and of a multi-Region key only the primary. When not set, what is there stays.
+    type: str
+  valid_to:
+    description:
+      - When KMS deletes the material by itself, as ISO 8601 with a zone, less than 365 days from now.
+      - Compared as an instant, to the second. Changing it means an import of the same material, without an interruption.
+    type: str
+  valid_for:
+    description:
+      - The same as a duration from now, such as V(90d), V(12h) or V(1d12h), at most V(365d).
+    type: str
+  renew_before:
+    description:
+      - With O(valid_for), the material is imported again only when less than this is left. The default is a third of
+        O(valid_for).
+    type: str
+  expiration_model:
+    description:
+      - Needed only to take an expiry away, with V(KEY_MATERIAL_DOES_NOT_EXPIRE).
+      - When neither this nor O(valid_to) nor O(valid_for) is set, material that is imported anew does not expire, and loaded
+        material keeps what it has.
+    type: str
+    choices: [KEY_MATERIAL_EXPIRES, KEY_MATERIAL_DOES_NOT_EXPIRE]
+  wrapping_algorithm:
+    description:
+      - How the material is wrapped on its way to KMS. The default is the strongest that KMS accepts for the key spec,
+        V(RSA_AES_KEY_WRAP_SHA_256) for RSA keys and V(RSAES_OAEP_SHA_256) for all others.
+      - V(SM2PKE) is for material that is wrapped already.
+    type: str
+    choices:
+      - RSAES_OAEP_SHA_256
+      - RSAES_OAEP_SHA_1
+      - RSA_AES_KEY_WRAP_SHA_256
+      - RSA_AES_KEY_WRAP_SHA_1
+      - SM2PKE
+  wrapping_key_spec:
+    description:
+      - The kind of public key that KMS hands out for the wrapping. The default is V(RSA_4096).
+    type: str
+    choices: [RSA_4096, RSA_3072, RSA_2048, SM2]
+  wait:
+    description:
+      - Read until KMS shows the new state.
+      - When the key was created within the last five minutes, answers that it does not exist are waited out, too.
+    type: bool
+    default: true
+  wait_timeout:
+    description:
+      - How long to wait, in seconds. The default is V(120), and V(600) with O(state=current), since a rotation takes minutes.
+    type: int
+  force:
+    description:
+      - Go ahead where the plan is refused, for example to delete material that is not current, which makes the whole key
+        unusable.
+      - Also reads a O(key_material_file) that others can read.
+    type: bool
+    default: false
+extends_documentation_fragment:
+  - amazon.aws.common.modules
+  - amazon.aws.region.modules
+  - amazon.aws.boto3
+  - byok.aws._attributes
+  - byok.aws._attributes.actiongroup_aws
+attributes:
+  check_mode:
+    support: full
+    details:
+      - The plan is returned and not carried out. Only reading calls are made.
+  diff_mode:
+    support: full
+    details:
+      - Shows states, IDs, expiry and descriptions of the materials, never bytes.
+  idempotent:
+    support: partial
+    details:
+      - O(state=reimported) deletes and imports every time.
+      - Wrapped material is imported every time unless O(key_material_id) is set.
+      - Material that another tool imported into a symmetric key is imported once more, to prove it and to record its fingerprint.
+requirements:
+  - python >= 3.9
+  - cryptography
+  - botocore >= 1.38.31 for symmetric keys
+notes:
+  - KMS enables a key at every import. A C(Disabled) key is disabled again at once; until that is done the tag
+    C(byok:restore-state) remembers it, so that a run after a crash can finish it.
+  - The material of a C(Disabled) HMAC key cannot be proved without enabling the key. When nothing else is to be changed,
+    the module says so in a warning and leaves the key alone.
+  - Amazon CloudTrail records C(ImportKeyMaterial) and C(DeleteImportedKeyMaterial); RV(request_ids) has the IDs to look for.
+seealso:
+  - module: amazon.aws.kms_key_info
+"""
+
+EXAMPLES = r"""
+# The examples take region and credentials from module_defaults with group/byok.aws.aws, or from the environment.
+
+- name: Import the key material of a symmetric key from a file on the target
+  byok.aws.kms_imported_material:
+    key_id: alias/payments
+    key_material_file: /etc/byok/payments.bin
+
+- name: Import it from a variable, to expire in 90 days, and renew it once less than 30 days are left
+  byok.aws.kms_imported_material:
+    key_id: alias/payments
+    key_material: "{{ payments_key_material }}"
+    valid_for: 90d
+    renew_before: 30d
+    key_material_description: vault item payments 2030
+
+- name: Import an RSA private key (PKCS#8, DER or PEM)
+  byok.aws.kms_imported_material:
+    key_id: alias/invoice-signing
+    key_material_file: /etc/byok/invoice-signing.pem
+
+- name: Take the expiry away again
+  byok.aws.kms_imported_material:
+    key_id: alias/payments
+    key_material: "{{ payments_key_material }}"
+    expiration_model: KEY_MATERIAL_DOES_NOT_EXPIRE
+
+- name: See what a deletion would do
+  byok.aws.kms_imported_material:
+    key_id: alias/payments
+    state: absent
+  check_mode: true
+  diff: true
+
+- name: Delete the key material, once it is proved that the copy at hand can restore it
+  byok.aws.kms_imported_material:
+    key_id: alias/payments
+    state: absent
+    key_material: "{{ payments_key_material }}"
+
+- name: Cut the key off at once, whatever it holds
+  byok.aws.kms_imported_material:
+    key_id: alias/payments
+    state: absent
+    all_materials: true
+
+- name: Delete and import the same material again as one pair
+  byok.aws.kms_imported_material:
+    key_id: alias/invoice-signing
+    state: reimported
+    key_material_file: /etc/byok/invoice-signing.pem
+
+- name: Put new material to work, while the old one still decrypts what it encrypted
+  byok.aws.kms_imported_material:
+    key_id: alias/payments-rotated
+    state: current
+    key_material: "{{ payments_new_key_material }}"
+
+- name: Import the material of many keys in one task, all to expire in 90 days
+  byok.aws.kms_imported_material:
+    valid_for: 90d
+    keys:
+      - key_id: alias/payments
+        key_material: "{{ payments_key_material }}"
+      - key_id: alias/invoice-signing
+        key_material_file: /etc/byok/invoice-signing.pem
+
+- name: Restore it
+  byok.aws.kms_imported_material:
+    key_id: alias/payments
+    key_material: "{{ payments_key_material }}"
+"""
+
+RETURN = r"""
+kms_keys:
+  description: One entry for each key, in the order given.
+  returned: always
+  type: list
+  elements: dict
+  contains:
+    key_id:
+      description: The key ID; what was given as O(key_id) when the key could not be read.
+      returned: always
+      type: str
+      sample: 1234abcd-12ab-34cd-56ef-1234567890ab
+    key_arn:
+      description: The key ARN.
+      returned: when the key could be read
+      type: str
+      sample: arn:aws:kms:us-east-1:111122223333:key/1234abcd-12ab-34cd-56ef-1234567890ab
+    key_spec:
+      description: The key spec.
+      returned: when the key could be read
+      type: str
+      sample: SYMMETRIC_DEFAULT
+    key_state:
+      description: The state of the key afterwards; in check mode, as predicted.
+      returned: when the key could be read
+      type: str
+      sample: Enabled
+    enabled:
+      description: Whether the key is enabled.
+      returned: when the key could be read
+      type: bool
+      sample: true
+    current_key_material_id:
+      description: The material that encrypts. Symmetric keys only.
+      returned: when the key could be read
+      type: str
+      sample: 123456789012345678901234567890123456789012345678901234567890abcd
+    key_material_id:
+      description: The material that was given or deleted, as far as it is known. Symmetric keys only.
+      returned: always
+      type: str
+      sample: 123456789012345678901234567890123456789012345678901234567890abcd
+    expiration_model:
+      description: Whether the material expires.
+      returned: when the key could be read
+      type: str
+      sample: KEY_MATERIAL_EXPIRES
+    valid_to:
+      description: When the material expires, in UTC.
+      returned: when the key could be read
+      type: str
+      sample: "2030-01-31T12:00:00+00:00"
+    changed:
+      description: Whether this key was changed.
+      returned: always
+      type: bool
+      sample: true
+    operations:
+      description: The changing API operations that were carried out, in order; in check mode, those that would be.
+      returned: always
+      type: list
+      elements: str
+      sample: [ImportKeyMaterial]
+    proof:
+      description:
+        - How the material was compared with what KMS holds.
+        - V(fingerprint), V(public_key), V(mac), V(key_material_id), or V(reimport) when KMS compared it at an import.
+      returned: always
+      type: str
+      sample: fingerprint
+    skip_reason:
+      description: Why there was nothing to delete, as key state or import state.
+      returned: always
+      type: str
+      sample: PendingImport
+    unavailable_seconds:
+      description:
+        - How long the key could not be used because of this task; in check mode, as predicted.
+        - Not set when it stays unusable, or when the task failed before that was known.
+      returned: always
+      type: float
+      sample: 0.0
+    request_ids:
+      description: The request IDs of RV(operations), in the same order, to look up in Amazon CloudTrail.
+      returned: always
+      type: list
+      elements: str
+      sample: [1a2b3c4d-0000-1111-2222-333344445555]
+    calls:
+      description: Every attempt at a call that changes the key or prepares that, with its time in seconds since the epoch.
+      returned: always
+      type: list
+      elements: dict
+      sample:
+        - operation: ImportKeyMaterial
+          request_id: 1a2b3c4d-0000-1111-2222-333344445555
+          started: 1893456000.1
+          finished: 1893456000.2
+          outcome: Success
+    error:
+      description: What went wrong, for a key that failed.
+      returned: always
+      type: dict
+      contains:
+        code:
+          description: The error code of AWS, or V(InvalidInput), V(RefusedByPlan), V(WaitTimeout), V(ConnectionFailure).
+          type: str
+          returned: on failure
+        message:
+          description: What is wrong, on which key, and what to do.
+          type: str
+          returned: on failure
+        aws_message:
+          description: The text of AWS.
+          type: str
+          returned: on failure
+        operation:
+          description: The API operation that failed.
+          type: str
+          returned: on failure
+        request_id:
+          description: The request ID of the call that failed.
+          type: str
+          returned: on failure
+        heal_command:
+          description: The command that brings the key to what was wished, when the task broke off after it had begun.
+          type: str
+          returned: on failure
+proof:
+  description: As in RV(kms_keys[].proof); every field of the one key stands at the top level, too.
+  returned: always
+  type: str
+  sample: fingerprint
+request_ids:
+  description: As in RV(kms_keys[].request_ids).
+  returned: always
+  type: list
+  elements: str
+  sample: [1a2b3c4d-0000-1111-2222-333344445555]
+"""
+
+from ansible_collections.amazon.aws.plugins.module_utils.modules import AnsibleAWSModule
+from ansible_collections.byok.aws.plugins.module_utils._kms.fleet import Outcome
+from ansible_collections.byok.aws.plugins.module_utils._kms.fleet import run
+from ansible_collections.byok.aws.plugins.module_utils._kms.models import EXPIRES
+from ansible_collections.byok.aws.plugins.module_utils._kms.models import NEVER
+from ansible_collections.byok.aws.plugins.module_utils._kms.options import client_config
+from ansible_collections.byok.aws.plugins.module_utils._kms.specs import WRAPPING_ALGORITHMS
+from ansible_collections.byok.aws.plugins.module_utils._kms.specs import WRAPPING_KEY_SPECS
+
+
+def argument_spec():
+    per_key = {
+        "state": {"type": "str", "choices": ["absent", "present", "reimported", "current"]},
+        "key_material": {"type": "str", "no_log": True},
+        "key_material_file": {"type": "path", "no_log": False},
+        "encrypted_key_material": {"type": "str", "no_log": True},
+        "import_token": {"type": "str", "no_log": True},
+        "key_material_id": {"type": "str", "no_log": False},
+        "all_materials": {"type": "bool"},
+        "key_material_description": {"type": "str", "no_log": False},
+        "valid_to": {"type": "str"},
+        "valid_for": {"type": "str"},
+        "renew_before": {"type": "str"},
+        "expiration_model": {"type": "str", "choices": [EXPIRES, NEVER]},
+        "wrapping_algorithm": {"type": "str", "choices": list(WRAPPING_ALGORITHMS)},
+        "wrapping_key_spec": {"type": "str", "choices": list(WRAPPING_KEY_SPECS), "no_log": False},
+        "wait": {"type": "bool"},
+        "wait_timeout": {"type": "int"},
+        "force": {"type": "bool"},
+    }
+    entry = {"key_id": {"type": "str", "required": True}, **per_key}
+    defaults = {"state": "present", "all_materials": False, "wait": True, "force": False}
+    top = {name: {**one, "default": defaults[name]} if name in defaults else one for name, one in per_key.items()}
+    return {
+        "key_id": {"type": "str"},
+        "keys": {"type": "list", "elements": "dict", "no_log": False, "options": entry},
+        "request_rates": {"type": "dict"},
+        **top,
+    }
+
+
+def main():
+    module = AnsibleAWSModule(
+        argument_spec=argument_spec(),
+        mutually_exclusive=[("key_id", "keys")],
+        required_one_of=[("key_id", "keys")],
+        supports_check_mode=True,
+    )
+    outcome: Outcome = run(
+        module.params,
+        region=module.region,
+        connect=lambda: module.client("kms", config=client_config()),
+        check_mode=module.check_mode,
+        with_diff=module._diff,
+    )
+    for warning in outcome.warnings:
+        module.warn(warning)
+    if outcome.failed:
+        module.fail_json(**outcome.result)
+    module.exit_json(**outcome.result)
+
+
+if __name__ == "__main__":
+    main()

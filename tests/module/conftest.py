@@ -1,0 +1,53 @@
+# Copyright: byok.aws contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Fixtures: one emulator for the session, emptied for every test, and the module's real main() against it."""
+
+from __future__ import annotations
+
+import collections
+
+import pytest
+from emulator_process import EmulatorProcess
+from lab import Lab
+
+
+@pytest.fixture(scope="session")
+def _emulator():
+    with EmulatorProcess() as emulator:
+        yield emulator
+
+
+@pytest.fixture
+def lab(_emulator, monkeypatch):
+    for name in ("AWS_PROFILE", "AWS_DEFAULT_PROFILE", "AWS_SESSION_TOKEN", "AWS_ENDPOINT_URL", "AWS_ENDPOINT_URL_KMS"):
+        monkeypatch.delenv(name, raising=False)
+    _emulator.reset()
+    _emulator.config(rotation_seconds=1)
+    return Lab(_emulator, _emulator.client())
+
+
+@pytest.fixture
+def impatient(monkeypatch):
+    """Retries and waiters without their pauses."""
+    from ansible_collections.byok.aws.plugins.module_utils._kms import retries
+    from ansible_collections.byok.aws.plugins.module_utils._kms import waiters
+
+    monkeypatch.setattr(retries, "FIRST_DELAY", 0.001)
+    monkeypatch.setattr(retries, "LONGEST_DELAY", 0.002)
+    monkeypatch.setattr(waiters, "STATE_DELAY", 0.05)
+
+
+_TALLY: collections.Counter[str] = collections.Counter()
+
+
+@pytest.fixture
+def tally():
+    """Count a point that was tried and ended well; the sums are printed at the end."""
+    return lambda name: _TALLY.update([name])
+
+
+def pytest_terminal_summary(terminalreporter):
+    for name, number in sorted(_TALLY.items()):
+        terminalreporter.write_line(f"{name} that ended well: {number}")

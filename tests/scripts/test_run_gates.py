@@ -1,0 +1,86 @@
+# SPDX-FileCopyrightText: byok.aws maintainers
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""scripts/run_gates.py: order, report and verdict of `make test`, with made-up gates."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+from pathlib import Path
+
+import prepare
+import pytest
+import run_gates
+from run_gates import Gate
+
+GATE = """\
+#!/bin/sh
+case $1 in
+    good) echo "collected 3 items"; echo "====== 3 passed in 0.10s ======" ;;
+    noted) echo "NOTE: something is skipped" ;;
+    bad) seq 1 100; echo "the reason"; exit 1 ;;
+    slow) sleep 30 ;;
+esac
+"""
+
+
+@pytest.fixture
+def root(tmp_path, monkeypatch):
+    """A project whose gates are those of GATE."""
+    (tmp_path / "scripts").mkdir()
+    gate = tmp_path / "scripts" / "gate"
+    gate.write_text(GATE)
+    gate.chmod(0o755)
+    monkeypatch.setattr(prepare, "ROOT", tmp_path)
+    monkeypatch.setattr(
+        run_gates, "GATES", (Gate("good", "good one"), Gate("bad", "bad one"), Gate("noted", "noted one"))
+    )
+    return tmp_path
+
+
+def test_passing_gates_show_their_telling_lines_only(root, capsys):
+    assert run_gates.main(["good", "noted"]) == 0
+    output = capsys.readouterr().out
+    assert "3 passed in 0.10s" in output
+    assert "NOTE: something is skipped" in output
+    assert "collected" not in output
+    assert "All gates passed." in output
+
+
+def test_a_failing_gate_shows_the_end_of_its_log_and_is_named_last(root, capsys):
+    assert run_gates.main([]) == 1
+    output = capsys.readouterr().out
+    assert "the reason" in output
+    assert "\n    41\n" not in output
+    assert output.rstrip().endswith("FAILED: bad")
+    assert re.search(r"\d s  passed +good: good one", output)
+
+
+def test_an_unknown_gate_is_refused(root, capsys):
+    assert run_gates.main(["nonsense"]) == 2
+    assert "no such gate: nonsense" in capsys.readouterr().err
+
+
+def test_a_gate_that_hangs_is_stopped(root, monkeypatch, capsys):
+    monkeypatch.setattr(run_gates, "GATES", (Gate("slow", "slow one"),))
+    monkeypatch.setattr(run_gates, "TIMEOUT", 1)
+    assert run_gates.main([]) == 1
+    assert "Stopped after 1 seconds." in capsys.readouterr().out
+
+
+def test_lanes_and_predecessors_are_waited_for():
+    first, second, third = Gate("a", "", lane="x"), Gate("b", "", lane="x"), Gate("c", "", after="a")
+    running = [run_gates.Run(first, Path("log"), subprocess.Popen(["true"]))]
+    assert run_gates.next_gate([second, third], running) is None
+    assert run_gates.next_gate([second, third], []) is second
+    assert run_gates.next_gate([third], []) is third
+
+
+def test_every_gate_exists_and_can_be_run_alone():
+    project = Path(__file__).parents[2]
+    functions = set(re.findall(r"^gate_([\w-]+)\(\)", (project / "scripts" / "gate").read_text(), re.MULTILINE))
+    makefile = (project / "Makefile").read_text()
+    for gate in run_gates.GATES:
+        assert gate.name in functions
+        assert re.search(rf"\b{gate.name}\b", makefile)

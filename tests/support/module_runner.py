@@ -1,0 +1,44 @@
+# Copyright: byok.aws contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Run a module's real main() in this process, as Ansible would: arguments in, JSON out."""
+
+from __future__ import annotations
+
+import contextlib
+import importlib
+import io
+import json
+from typing import Any
+from typing import Iterator
+
+from ansible.module_utils import basic
+
+try:
+    from ansible.module_utils.testing import patch_module_args
+except ImportError:  # ansible-core before 2.18
+
+    @contextlib.contextmanager
+    def patch_module_args(args: dict[str, Any]) -> Iterator[None]:
+        before = basic._ANSIBLE_ARGS
+        basic._ANSIBLE_ARGS = json.dumps({"ANSIBLE_MODULE_ARGS": args}).encode()
+        try:
+            yield
+        finally:
+            basic._ANSIBLE_ARGS = before
+
+
+CONNECTION = {"region": "us-east-1", "access_key": "testing", "secret_key": "testing-secret"}
+
+
+def run_module(name: str, options: dict[str, Any], check_mode: bool = False, diff: bool = False) -> dict[str, Any]:
+    """The result of byok.aws.<name> as Ansible gets it, "failed" set when it failed. Its output is under "_stdout"."""
+    module = importlib.import_module(f"ansible_collections.byok.aws.plugins.modules.{name}")
+    args = {**options, "_ansible_check_mode": check_mode, "_ansible_diff": diff, "_ansible_remote_tmp": "/tmp"}
+    output = io.StringIO()
+    with patch_module_args(args), contextlib.redirect_stdout(output), contextlib.suppress(SystemExit):
+        module.main()
+    result: dict[str, Any] = json.loads(output.getvalue())
+    result["_stdout"] = output.getvalue()
+    return result
