@@ -28,7 +28,7 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.asymmetric import rsa
 
-# alias: key spec, key usage, what the application does with the key
+# alias: key spec, key usage
 KEYS = {
     "alias/demo-payments": ("SYMMETRIC_DEFAULT", "ENCRYPT_DECRYPT"),
     "alias/demo-webhooks": ("HMAC_256", "GENERATE_VERIFY_MAC"),
@@ -63,9 +63,8 @@ def prepare(kms: Any, directory: Path) -> dict[str, Any]:
     for alias, (key_spec, key_usage) in KEYS.items():
         metadata = kms.create_key(Origin="EXTERNAL", KeySpec=key_spec, KeyUsage=key_usage)["KeyMetadata"]
         kms.create_alias(AliasName=alias, TargetKeyId=metadata["KeyId"])
-        material = f"{alias.split('/')[1]}.bin"
-        write_private(directory / material, new_material(key_spec))
-        made[alias] = {"spec": key_spec, "state": metadata["KeyState"], "file": str(directory / material)}
+        write_private(directory / f"{alias.split('/')[1]}.bin", new_material(key_spec))
+        made[alias] = {"spec": key_spec, "state": metadata["KeyState"]}
     write_private(directory / "stranger.bin", os.urandom(32))
     return made
 
@@ -135,7 +134,7 @@ def main() -> None:
     """Carry one command out and print what came of it."""
     _, command, directory = sys.argv
     act = {"prepare": prepare, "use": use, "prove": prove}[command]
-    print(json.dumps(act(boto3.client("kms"), Path(directory))))
+    print(json.dumps(act(boto3.client("kms", region_name=os.environ.get("AWS_REGION")), Path(directory))))
 
 
 if __name__ == "__main__":

@@ -14,7 +14,6 @@ from contextlib import contextmanager
 from contextlib import nullcontext
 
 from ansible import constants
-from ansible.errors import AnsibleActionFail
 from ansible.plugins.action import ActionBase
 
 # Every option with "material" in its name. Anything else that has it is misspelt, and its value is not masked.
@@ -37,7 +36,9 @@ class ActionModule(ActionBase):
     def run(self, tmp=None, task_vars=None):
         result = super().run(tmp, task_vars)
         del tmp
-        self._refuse_misspelt()
+        misspelt = self._misspelt()
+        if misspelt:
+            return {**result, "failed": True, "msg": f"{self._task.action} has no option {misspelt}; nothing was done"}
         wrap_async = bool(self._task.async_val) and not self._connection.has_native_async
         obstacle = self._obstacle(wrap_async)
         if obstacle and self._task.args.get("key_material"):
@@ -50,18 +51,17 @@ class ActionModule(ActionBase):
             )
         return result
 
-    def _refuse_misspelt(self):
+    def _misspelt(self):
         """Ansible shows the values of options it does not know; what may be material must not get that far."""
         unknown = [name for name in self._task.args if "material" in name.lower() and name not in _MATERIAL_OPTIONS]
-        if unknown:
-            raise AnsibleActionFail(f"{self._task.action} has no option {' or '.join(unknown)}; nothing was done")
+        return " and no option ".join(unknown)
 
     def _warn(self, obstacle):
         # Through the display, because the result of an async task is replaced by its job's.
         kept = "left there, as keep_remote_files says" if constants.DEFAULT_KEEP_REMOTE_FILES else "removed afterwards"
         self._display.warning(
-            f"the plaintext in key_material is written to a temporary file on the target and {kept}, because {obstacle}; "
-            "use key_material_file with a file on the target, or a way that has pipelining"
+            f"the plaintext in key_material is written to a temporary file on the target and {kept}, because "
+            f"{obstacle}; use key_material_file with a file on the target, or a way that has pipelining"
         )
 
     def _obstacle(self, wrap_async):

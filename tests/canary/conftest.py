@@ -20,9 +20,7 @@ import pytest
 from emulator_process import EmulatorProcess
 from lab import Lab
 
-MODULE = "byok.aws.kms_imported_material"
 HERE = Path(__file__).parent
-# The results of a task that a playbook's author is warned about instead (see the tests of async and of su).
 _KEPT = ("PATH", "LANG", "LC_ALL", "PYTHONPATH", "VIRTUAL_ENV")
 
 
@@ -59,6 +57,9 @@ class Stage:
             **self.emulator.environment(),
             "HOME": str(self.root / "home"),
             "TMPDIR": str(self.root / "tmp"),
+            # Ansible asks the shell for ~root, which is not HOME.
+            "ANSIBLE_REMOTE_TMP": str(self.root / "home" / ".ansible" / "tmp"),
+            "ANSIBLE_ASYNC_DIR": str(self.root / "home" / ".ansible_async"),
             "ANSIBLE_COLLECTIONS_PATH": collections_path(),
             "ANSIBLE_CALLBACK_PLUGINS": str(HERE / "plugins" / "callback"),
             "ANSIBLE_CALLBACKS_ENABLED": "recorder",

@@ -128,10 +128,8 @@ def test_hybrid_with_openssl(shell: Shell) -> None:
     usage = ("--key-spec", "RSA_2048", "--key-usage", "SIGN_VERIFY")
     key = shell.kms("create-key", "--origin", "EXTERNAL", *usage)["KeyMetadata"]["KeyId"]
     shell.fetch_parameters(key, "RSA_AES_KEY_WRAP_SHA_256")
-    shell.openssl(
-        "genpkey", "-algorithm", "RSA", "-pkeyopt", "rsa_keygen_bits:2048", "-outform", "DER", "-out", "k.der"
-    )
-    shell.openssl("pkcs8", "-topk8", "-nocrypt", "-inform", "DER", "-in", "k.der", "-outform", "DER", "-out", "p8.der")
+    shell.openssl("genpkey", "-algorithm", "RSA", "-pkeyopt", "rsa_keygen_bits:2048", "-out", "k.pem")
+    shell.openssl("pkcs8", "-topk8", "-nocrypt", "-in", "k.pem", "-outform", "DER", "-out", "p8.der")
     shell.openssl("rand", "-out", "aes.bin", "32")
     aes = (shell.directory / "aes.bin").read_bytes().hex()
     wrap = ("enc", "-id-aes256-wrap-pad", "-iv", "A65959A6", "-K", aes, "-in", "p8.der", "-out", "wrapped-key.bin")

@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
 import os
 import re
@@ -78,9 +77,8 @@ def test_loopback_only(emulator: EmulatorProcess) -> None:
     port = int(emulator.url.rsplit(":", 1)[1])
     addresses = {info[4][0] for info in socket.getaddrinfo(socket.gethostname(), port, socket.AF_INET)}
     for address in {str(address) for address in addresses if not str(address).startswith("127.")}:
-        with contextlib.closing(socket.socket()) as probe, pytest.raises(OSError, match=r"refused|timed out"):
-            probe.settimeout(2)
-            probe.connect((address, port))
+        with pytest.raises(OSError, match=r"refused|timed out"):
+            socket.create_connection((address, port), timeout=2)
     listening = [line.split()[1] for line in Path("/proc/net/tcp").read_text().splitlines()[1:]]
     assert [each for each in listening if each.endswith(f":{port:04X}")] != []
     assert f"00000000:{port:04X}" not in listening
@@ -138,13 +136,13 @@ class TestOtherServices:
         assert bucket.get_object(Bucket="bucket", Key="key")["Body"].read() == b"body"
 
     def test_they_share_the_keys(self, emulator: EmulatorProcess) -> None:
-        stacks = emulator.client(service="cloudformation")
-        template = {"Resources": {"Key": {"Type": "AWS::KMS::Key", "Properties": {"KeyPolicy": {}}}}}
-        stacks.create_stack(StackName="stack", TemplateBody=json.dumps(template))
-        (resource,) = stacks.describe_stack_resources(StackName="stack")["StackResources"]
+        """An encrypted volume has moto create the default key of its service, with the emulator's own backend."""
+        volume = emulator.client(service="ec2").create_volume(AvailabilityZone="us-east-1a", Size=1, Encrypted=True)
         kms = emulator.client()
-        assert kms.describe_key(KeyId=resource["PhysicalResourceId"])["KeyMetadata"]["KeyState"] == "Enabled"
-        assert kms.encrypt(KeyId=resource["PhysicalResourceId"], Plaintext=b"x")["CiphertextBlob"]
+        metadata = kms.describe_key(KeyId="alias/aws/ebs")["KeyMetadata"]
+        assert (metadata["Arn"], metadata["KeyState"]) == (volume["KmsKeyId"], "Enabled")
+        blob = kms.encrypt(KeyId=volume["KmsKeyId"], Plaintext=b"x")["CiphertextBlob"]
+        assert kms.decrypt(CiphertextBlob=blob)["Plaintext"] == b"x"
 
     def test_tags_through_the_tagging_api(self, emulator: EmulatorProcess) -> None:
         kms = emulator.client()

@@ -112,11 +112,8 @@ class TestRotation:
         assert bench.state(key) == "Enabled"
         bench.advance(slow_rotation)
         assert (bench.state(key), bench.metadata(key)["CurrentKeyMaterialId"]) == ("PendingImport", second)
-        for call, request in (
-            (kms.encrypt, {"KeyId": key, "Plaintext": b"x"}),
-            (kms.decrypt, {"CiphertextBlob": blob}),
-        ):
-            assert refusal(call, **request)[1].endswith("is pending import.")
+        assert refusal(kms.encrypt, KeyId=key, Plaintext=b"x")[1].endswith("is pending import.")
+        assert refusal(kms.decrypt, CiphertextBlob=blob)[1].endswith("is pending import.")
         bench.load(key, B, ExpirationModel=NEVER)
         assert kms.decrypt(CiphertextBlob=blob)["Plaintext"] == b"x"
 

@@ -15,8 +15,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from lab import Lab
 from cryptography.hazmat.primitives import serialization
+from lab import Lab
 from materials import b64
 from materials import create_key
 from materials import material

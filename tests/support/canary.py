@@ -13,9 +13,11 @@ from __future__ import annotations
 
 import base64
 import ctypes
+import hashlib
 import io
 import json
 import os
+import queue
 import re
 import select
 import shutil
@@ -224,15 +226,20 @@ class Watcher:
         self._open: dict[str, list[int]] = defaultdict(list)
         self._ended = threading.Event()
         self._thread = threading.Thread(target=self._watch, daemon=True)
-        self._queue = -1
+        self._events_of = -1
+        # Reading must keep up with what is watched; searching may take longer.
+        self._unsearched: queue.SimpleQueue[tuple[bytes, str] | None] = queue.SimpleQueue()
+        self._searched: set[bytes] = set()
+        self._searcher = threading.Thread(target=self._search, daemon=True)
 
     def __enter__(self) -> Watcher:
-        self._queue = _libc().inotify_init1(os.O_NONBLOCK | os.O_CLOEXEC)
-        if self._queue < 0:
+        self._events_of = _libc().inotify_init1(os.O_NONBLOCK | os.O_CLOEXEC)
+        if self._events_of < 0:
             raise OSError(ctypes.get_errno(), "inotify_init1")
         for root in self._roots:
             self._add(str(root))
         self._thread.start()
+        self._searcher.start()
         return self
 
     def __exit__(
@@ -242,7 +249,9 @@ class Watcher:
         self._thread.join()
         for path in list(self._open):
             self._read(path, for_the_last_time=True)
-        os.close(self._queue)
+        self._unsearched.put(None)
+        self._searcher.join()
+        os.close(self._events_of)
         for root in self._roots:
             self.sightings.update(self._canaries.find_in_tree(root))
 
@@ -253,14 +262,14 @@ class Watcher:
     def _watch(self) -> None:
         while True:
             ended = self._ended.is_set()
-            if select.select([self._queue], [], [], 0.05)[0]:
+            if select.select([self._events_of], [], [], 0.05)[0]:
                 for path, mask in self._events():
                     self._event(path, mask)
             elif ended:
                 return
 
     def _events(self) -> Iterator[tuple[str, int]]:
-        buffer = os.read(self._queue, 1 << 20)
+        buffer = os.read(self._events_of, 1 << 20)
         offset = 0
         while offset < len(buffer):
             watch, mask, _cookie, length = _HEADER.unpack_from(buffer, offset)
@@ -284,7 +293,7 @@ class Watcher:
     def _add(self, directory: str) -> None:
         """Watch a directory, and take what came into it before it was watched."""
         wanted = _MODIFY | _CLOSE_WRITE | _MOVED_TO | _CREATE | _DELETE
-        watch = _libc().inotify_add_watch(self._queue, os.fsencode(directory), wanted)
+        watch = _libc().inotify_add_watch(self._events_of, os.fsencode(directory), wanted)
         if watch < 0:
             self.missed.add(f"{directory}/")
             return
@@ -301,7 +310,7 @@ class Watcher:
 
     def _take(self, path: str) -> None:
         self.seen.add(path)
-        self.sightings.update(self._canaries.find(os.fsencode(path), f"the name {path}"))
+        self._unsearched.put((os.fsencode(path), f"the name {path}"))
         try:
             descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_NOFOLLOW | os.O_CLOEXEC)
         except FileNotFoundError:
@@ -321,11 +330,24 @@ class Watcher:
         descriptors = self._open.get(path, [])
         for descriptor in descriptors:
             size = min(os.fstat(descriptor).st_size, LARGEST_FILE)
-            self.sightings.update(self._canaries.find(os.pread(descriptor, size, 0), path))
+            self._unsearched.put((os.pread(descriptor, size, 0), path))
         if for_the_last_time:
             for descriptor in descriptors:
                 os.close(descriptor)
             self._open.pop(path, None)
+
+    def _search(self) -> None:
+        while True:
+            task = self._unsearched.get()
+            if task is None:
+                return
+            # What holds a secret is searched again, so that every place is named.
+            digest = hashlib.sha256(task[0]).digest()
+            if digest not in self._searched:
+                found = self._canaries.find(*task)
+                self.sightings.update(found)
+                if not found:
+                    self._searched.add(digest)
 
 
 # -- /proc -------------------------------------------------------------------------------------------------------------

@@ -42,7 +42,7 @@ def usage(key_spec: str) -> str:
 _SEED = os.urandom(32)
 
 
-@functools.lru_cache(maxsize=None)
+@functools.cache
 def _private_key(key_spec: str, label: str) -> Any:
     if key_spec.startswith("RSA"):
         return rsa.generate_private_key(65537, int(key_spec[4:]))

@@ -10,8 +10,8 @@ import contextlib
 import importlib
 import io
 import json
+from collections.abc import Iterator
 from typing import Any
-from typing import Iterator
 
 from ansible.module_utils import basic
 

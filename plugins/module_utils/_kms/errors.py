@@ -63,7 +63,10 @@ _ADVICE: dict[str, str] = {
     ),
     "KMSInternalException": "KMS failed internally in {operation} on the key {key}; run the task again",
     "DependencyTimeoutException": "KMS timed out internally in {operation} on the key {key}; run the task again",
-    "NoCredentialsError": "no AWS credentials were found; give a profile or keys, or set them in the environment",
+    "NoCredentialsError": (
+        "no AWS credentials were found for {operation} on the key {key}; give a profile or keys, "
+        "or set them in the environment"
+    ),
     CONNECTION: "the connection to KMS failed in {operation} on the key {key}; run the task again",
 }
 
@@ -81,6 +84,10 @@ class AnsibleKMSError(AnsibleAWSError):
         self.code: str = kwargs.get("code") or error_code(exception)
         self.operation: str | None = kwargs.get("operation")
         self.key: str = kwargs.get("key") or ""
+
+    def __str__(self) -> str:
+        # Not botocore's own text: it may print the values of parameters.
+        return self.sentence
 
     @property
     def aws_message(self) -> str:

@@ -81,6 +81,7 @@ class Execution:
 
     def prepare(self) -> None:
         """What interrupts nothing: parameters, wrapping, the steps before a deletion. Raises AnsibleKMSError."""
+        self.kms.turns.committed = False
         with self._tidied():
             if self.plan.imports and self.wrapped is None:
                 self._wrap()
@@ -90,6 +91,7 @@ class Execution:
     def change(self) -> None:
         """The other steps, then wait until KMS shows the result. Raises AnsibleKMSError."""
         before = self.key
+        self.kms.turns.committed = False
         if self.plan.pairs:
             # From the deletion on nothing may have to be waited for.
             self.kms.turns.take_ahead("DeleteImportedKeyMaterial", "ImportKeyMaterial")
@@ -97,6 +99,7 @@ class Execution:
             for step in self.plan.changing:
                 self._step(step)
         if self.request.wait:
+            # What is done is done: a run that was asked to end still says what became of the key.
             self._wait_for_result(before)
 
     @contextmanager
@@ -104,7 +107,7 @@ class Execution:
         try:
             yield
         except AnsibleKMSError:
-            self._tidy_up()
+            self.tidy_up()
             raise
 
     def _wait_for_result(self, before: Key) -> None:
@@ -124,6 +127,7 @@ class Execution:
     # -- steps ---------------------------------------------------------------------------------------------------------
 
     def _step(self, step: Step) -> None:
+        self.kms.turns.committed = True
         runners: dict[str, Callable[[Step], None]] = {
             "ImportKeyMaterial": self._import,
             "DeleteImportedKeyMaterial": self._delete,
@@ -193,7 +197,7 @@ class Execution:
                     raise
 
     def _import_one(self, step: Step) -> None:
-        was_lost = self.lost_at is not None
+        was_lost, before = self.lost_at is not None, self.key
         try:
             answer = self._change(step, self._request_of(step), patient=was_lost)
         except AnsibleKMSError as error:
@@ -202,14 +206,17 @@ class Execution:
             self._renewed_token = True
             self._wrap()
             answer = self._change(step, self._request_of(step), patient=was_lost)
-        self._check_answer(step, answer.get("KeyMaterialId"))
+        self._check_answer(step, before, answer.get("KeyMaterialId"))
         if was_lost and self.key.key_state != models.PENDING_IMPORT:
             self.restored_at = time.time()
 
-    def _check_answer(self, step: Step, key_material_id: str | None) -> None:
+    def _check_answer(self, step: Step, before: Key, key_material_id: str | None) -> None:
         wanted = step.key_material_id
         self.key_material_id = key_material_id or wanted
-        if wanted and key_material_id and key_material_id != wanted:
+        if wanted and key_material_id and key_material_id != wanted and step.import_type is None:
+            # Nothing was named in the request (a replica): KMS has found the material from the bytes.
+            self.key = apply(before, replace(step, key_material_id=key_material_id))
+        elif wanted and key_material_id and key_material_id != wanted:
             raise refused(
                 f"KMS took the material for {key_material_id}, not for {wanted}, on the key {self.request.key_id}; "
                 "look at the key's materials before anything else is done"
@@ -318,6 +325,8 @@ class Execution:
     def _confirm_rotation(self, target: str | None) -> None:
         """Read until the material is current. The start date alone tells nothing: it may not show yet."""
         looks: list[bool] = []
+        # A rotation goes on by itself, and the next run waits for it: this wait may be broken off.
+        self.kms.turns.committed = False
 
         def look() -> dict[str, Any]:
             observed = api.describe_key(self.kms, self.key.arn)
@@ -335,8 +344,9 @@ class Execution:
     def _wait(self, look: Callable[[], dict[str, Any]], wanted: str, delay: float | None = None) -> None:
         waiters.wait_until_seen(self.kms.client, look, self.request.key_id, wanted, self.request.wait_timeout, delay)
 
-    def _tidy_up(self) -> None:
+    def tidy_up(self) -> None:
         """After a failure: learn the key's state, and disable a key again that an import has enabled, if possible."""
+        self.kms.turns.committed = True
         try:
             observed = api.describe_key(self.kms, self.key.arn)
             remembered = self.key.restore_state

@@ -48,7 +48,10 @@ def parse_instant(text: str) -> datetime:
         raise ValueError("write an ISO 8601 instant, such as 2030-01-31T12:00:00Z") from None
     if instant.tzinfo is None:
         raise ValueError("the instant has no zone; append Z for UTC or an offset such as +01:00")
-    return instant.astimezone(timezone.utc).replace(microsecond=0)
+    try:
+        return instant.astimezone(timezone.utc).replace(microsecond=0)
+    except OverflowError:
+        raise ValueError("the instant is beyond what a calendar holds") from None
 
 
 def expiry_problem(request: Request, now: datetime) -> str | None:
@@ -59,7 +62,7 @@ def expiry_problem(request: Request, now: datetime) -> str | None:
         return f"valid_to {request.valid_to.isoformat()} is 365 days or more from now; KMS takes less than 365 days"
     if request.valid_for and request.valid_for > LONGEST:
         return "valid_for is over 365 days; KMS takes less than 365 days"
-    if request.valid_for and request.renew_before and request.renew_before >= request.valid_for:
+    if request.valid_for and request.renew_before and request.renew_before >= min(request.valid_for, LONGEST - _SKEW):
         return "renew_before must be shorter than valid_for, or every run imports the material again"
     return None
 

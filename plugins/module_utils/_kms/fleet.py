@@ -18,7 +18,6 @@ from typing import Any
 from typing import Callable
 
 from . import api
-from .errors import INTERRUPTED
 from .errors import AnsibleKMSError
 from .errors import invalid
 from .manage import Job
@@ -65,7 +64,7 @@ class Fleet:
 
     def __init__(self, client: Any, wishes: Sequence[Wish], pacer: Pacer) -> None:
         self.jobs = [_job(client, wish, pacer) for wish in wishes]
-        self._stop = threading.Event()
+        self._pacer = pacer
 
     def run(self, check_mode: bool) -> None:
         self._each(self.jobs, Job.plan)
@@ -82,22 +81,11 @@ class Fleet:
     def _each(self, jobs: Sequence[Job], work: Callable[[Job], None]) -> None:
         if len(jobs) <= 1:
             for job in jobs:
-                self._one(job, work)
+                work(job)
             return
         with ThreadPoolExecutor(max_workers=min(POOL_SIZE, len(jobs))) as pool:
-            for done in [pool.submit(self._one, job, work) for job in jobs]:
+            for done in [pool.submit(work, job) for job in jobs]:
                 done.result()
-
-    def _one(self, job: Job, work: Callable[[Job], None]) -> None:
-        if not self._stop.is_set():
-            work(job)
-        elif work is Job.plan or job.pending:
-            job.refuse(
-                AnsibleKMSError(
-                    f"the run was interrupted before the key {job.wish.request.key_id} was changed; run the task again",
-                    code=INTERRUPTED,
-                )
-            )
 
     def _refuse_twice(self) -> None:
         """The same key under two identifiers: only KMS can tell, and only before anything is changed."""
@@ -125,7 +113,7 @@ class Fleet:
                 signal.signal(number, handler)
 
     def _interrupt(self, _number: int, _frame: Any) -> None:
-        self._stop.set()
+        self._pacer.stop.set()
 
 
 def _job(client: Any, wish: Wish, pacer: Pacer) -> Job:

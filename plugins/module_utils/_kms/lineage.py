@@ -14,13 +14,13 @@ _MARK_LENGTH = len("byok:1d:") + 32
 LONGEST = 256
 LONGEST_TEXT = LONGEST - _MARK_LENGTH - 1
 # ImportKeyMaterial, KeyMaterialDescription: [a-zA-Z0-9:/_\s.-]{0,256}
-_ALLOWED_RE = re.compile(r"[a-zA-Z0-9:/_\s.-]*")
+_ALLOWED_RE = re.compile(r"[a-zA-Z0-9:/_\s.-]*", re.ASCII)
 
 
 def compose(text: str | None, fingerprint: str | None, disabled: bool = False) -> str | None:
     """What to send as KeyMaterialDescription, or None when there is nothing to say."""
     mark = f"byok:1{'d' if disabled else ''}:{fingerprint}" if fingerprint else ""
-    return f"{text or ''} {mark}".strip() or None
+    return (f"{text} {mark}" if text else mark) if mark else text or None
 
 
 def split(description: str | None) -> tuple[str, str | None]:

@@ -16,6 +16,7 @@ from typing import Callable
 from . import api
 from . import models
 from . import specs
+from .errors import INTERRUPTED
 from .errors import AnsibleKMSError
 from .errors import invalid
 from .errors import refused
@@ -31,6 +32,7 @@ from .models import Key
 from .models import Plan
 from .models import Request
 from .options import Wish
+from .pacing import RunInterruptedError
 from .plan import make_plan
 from .plan import state_refusal
 from .proof import find_evidence
@@ -77,6 +79,13 @@ class Job:
             self._plan_for(key, evidence, secret)
         except AnsibleKMSError as error:
             self.refuse(error)
+        except RunInterruptedError:
+            self.refuse(self._interruption())
+
+    def _interruption(self) -> AnsibleKMSError:
+        key_id = self.wish.request.key_id
+        message = f"the run was asked to end before the key {key_id} was finished; run the task again"
+        return AnsibleKMSError(message, code=INTERRUPTED)
 
     def refuse(self, error: AnsibleKMSError) -> None:
         """Leave the key as it is, and say why."""
@@ -128,6 +137,9 @@ class Job:
             phase(self.execution)
         except AnsibleKMSError as error:
             failure = error
+        except RunInterruptedError:
+            failure = self._interruption()
+            self.execution.tidy_up()
         if failure is not None or phase is Execution.change:
             self.result = _executed(self.result, self.execution, failure)
 

@@ -138,7 +138,7 @@ def _check_combinations(options: Mapping[str, Any]) -> None:
     material = _given(options, *_MATERIAL_OPTIONS)
     if len(material) > 1:
         raise invalid(f"{' and '.join(material)} exclude each other; give the material once")
-    if bool(options.get("encrypted_key_material")) != bool(options.get("import_token")):
+    if len(_given(options, "encrypted_key_material", "import_token")) == 1:
         raise invalid(
             "encrypted_key_material and import_token go together; both come from one set of import parameters"
         )
@@ -153,7 +153,7 @@ def _check_absent(options: Mapping[str, Any]) -> None:
     useless = _given(options, "valid_to", "valid_for", "renew_before", "expiration_model", "key_material_description")
     if useless:
         raise invalid(f"{useless[0]} says something about an import; it has no meaning with state absent")
-    if options.get("key_material_id") and options.get("all_materials"):
+    if options.get("key_material_id") is not None and options.get("all_materials"):
         raise invalid("key_material_id and all_materials exclude each other")
     if options.get("encrypted_key_material"):
         raise invalid(
@@ -192,7 +192,7 @@ def _wrapped(options: Mapping[str, Any]) -> Wrapped | None:
 
 def _request(options: Mapping[str, Any], key_id: str, offered: str | None) -> Request:
     named = options.get("key_material_id")
-    if named and material_id_problem(named):
+    if named is not None and material_id_problem(named):
         raise invalid(f"key_material_id: {material_id_problem(named)}")
     text = options.get("key_material_description")
     if text and lineage.text_problem(text):

@@ -42,6 +42,10 @@ _SLOWEST = 0.1
 _RECOVERY = 0.02
 
 
+class RunInterruptedError(Exception):
+    """The run was asked to end before a key was touched."""
+
+
 @dataclass
 class Bucket:
     """Turns for one operation, evenly spaced: a burst at the start could trip the quota that others use, too.
@@ -56,14 +60,14 @@ class Bucket:
     _next: float = 0.0
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
-    def take(self) -> None:
-        """Wait for the next turn."""
+    def take(self, sleep: Callable[[float], object] | None = None) -> None:
+        """Wait for the next turn. sleep: another way to wait, which may end early."""
         with self._lock:
             now = self.now()
             turn = max(now, self._next)
             self._next = turn + 1 / (self.rate * self.factor)
         if turn > now:
-            self.sleep(turn - now)
+            (sleep or self.sleep)(turn - now)
 
     def throttled(self) -> None:
         """KMS refused: somebody else uses the account's quota, too."""
@@ -82,6 +86,8 @@ class Pacer:
         self._rates = {**QUOTAS, **(rates or {})}
         self._buckets: dict[str, Bucket] = {}
         self._lock = threading.Lock()
+        # Set when the run was asked to end.
+        self.stop = threading.Event()
 
     def bucket(self, operation: str) -> Bucket:
         with self._lock:
@@ -92,21 +98,35 @@ class Pacer:
 
 @dataclass
 class Turns:
-    """The turns of one key: what was taken ahead need not be waited for between a deletion and its import."""
+    """The turns of one key: what was taken ahead need not be waited for between a deletion and its import.
+
+    committed: the key is between two changing calls, where a run that was asked to end does not end.
+    """
 
     pacer: Pacer
+    committed: bool = False
     ahead: Counter[str] = field(default_factory=Counter)
 
     def take(self, operation: str) -> None:
         if self.ahead[operation] > 0:
             self.ahead[operation] -= 1
         else:
-            self.pacer.bucket(operation).take()
+            self._wait_for(operation)
+
+    def _wait_for(self, operation: str) -> None:
+        """Raises RunInterruptedError when the run was asked to end, and here is a place to do so."""
+        bucket, stop = self.pacer.bucket(operation), self.pacer.stop
+        if self.committed:
+            bucket.take()
+            return
+        bucket.take(stop.wait)
+        if stop.is_set():
+            raise RunInterruptedError
 
     def take_ahead(self, *operations: str) -> None:
         for operation in operations:
             if self.ahead[operation] == 0:
-                self.pacer.bucket(operation).take()
+                self._wait_for(operation)
                 self.ahead[operation] += 1
 
     def answered(self, operation: str, outcome: str) -> None:

@@ -102,6 +102,21 @@ def _proved_first(request: Request, key: Key, evidence: Evidence, plan: Plan) ->
         )
     if evidence.verdict == "match":
         return plan
+    if key.key_state in models.DELETION_STATES:
+        return Plan(
+            steps=plan.steps,
+            refusal=f"the key {request.key_id} is {key.key_state}, in which nothing proves that the material given is "
+            "the one it holds; leave the material out, or use force",
+            unavailable_seconds=plan.unavailable_seconds,
+        )
     current = key.material(target)
     proof = existing_import(key, "prove", target, (current.expiration if current else key.expiration))
-    return Plan(steps=(proof,) + plan.steps, refusal=plan.refusal, unavailable_seconds=plan.unavailable_seconds)
+    enabling = (
+        f"to prove the material, the Disabled key {request.key_id} is enabled until its deletion right afterwards",
+    )
+    return Plan(
+        steps=(proof, *plan.steps),
+        refusal=plan.refusal,
+        warnings=enabling if key.key_state == models.DISABLED else (),
+        unavailable_seconds=plan.unavailable_seconds,
+    )

@@ -137,29 +137,31 @@ def _unprovable(request: Request, key: Key) -> str:
 def _unproved(request: Request, key: Key, evidence: Evidence) -> Plan:
     """Material of another tool: KMS compares the bytes at a reimport, and the fingerprint is recorded with it."""
     named = request.key_material_id
-    unmarked = [entry for entry in key.materials if entry.permanent and lineage.split(entry.description)[1] is None]
+    # Whether KMS takes staged bytes again as existing ones is not known: a refusal changes nothing, and comes last.
+    unmarked = [entry for entry in key.materials if lineage.split(entry.description)[1] is None]
     candidates = [entry for entry in key.materials if entry.key_material_id == named] if named else unmarked
     if request.offered == "wrapped":
-        return _wrapped(request, key)
-    candidates.sort(key=lambda entry: entry.key_material_state != models.CURRENT)
+        return _wrapped(request, key, evidence)
+    candidates.sort(key=lambda entry: (not entry.permanent, entry.key_material_state != models.CURRENT))
     steps = [_proving(request, key, entry, evidence) for entry in candidates]
     if not steps:
-        return Plan(refusal=mismatch_sentence(request, key))
-    first = steps[0]
-    return Plan(steps=(_with_alternatives(first, tuple(steps[1:])),))
+        return Plan(refusal=mismatch_sentence(request, key), forceable=False)
+    # A replica takes no ID: one request serves for all candidates, and KMS finds the right one.
+    alternatives = () if key.replica else tuple(steps[1:])
+    return Plan(steps=(replace(steps[0], alternatives=alternatives),))
 
 
-def _wrapped(request: Request, key: Key) -> Plan:
+def _wrapped(request: Request, key: Key, evidence: Evidence) -> Plan:
     if len(key.materials) > 1:
         return Plan(
             refusal=f"the key {request.key_id} has several materials; say with key_material_id which one is wrapped",
             forceable=False,
         )
-    current = key.materials[0] if key.materials else None
-    loaded = current is not None and is_loaded(key, current)
-    expiration, _ = wanted_expiration(request, current.expiration if current and loaded else None, key.now)
-    step = existing_import(key, "prove", None, expiration, request.description)
-    return Plan(steps=(step,))
+    entry = key.materials[0] if key.materials else None
+    if entry is None:
+        expiration, _ = wanted_expiration(request, None, key.now)
+        return Plan(steps=(existing_import(key, "prove", None, expiration, request.description),))
+    return Plan(steps=(_proving(request, key, entry, evidence),))
 
 
 def _proving(request: Request, key: Key, entry: Material, evidence: Evidence) -> Step:
@@ -168,10 +170,6 @@ def _proving(request: Request, key: Key, entry: Material, evidence: Evidence) ->
     purpose = "prove" if is_loaded(key, entry) else "restore"
     description = new_description(request, key, entry, evidence)
     return existing_import(key, purpose, entry.key_material_id, expiration, description)
-
-
-def _with_alternatives(step: Step, alternatives: tuple[Step, ...]) -> Step:
-    return replace(step, alternatives=alternatives)
 
 
 def _blind(request: Request, key: Key, evidence: Evidence) -> tuple[Step, ...]:

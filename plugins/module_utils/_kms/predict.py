@@ -80,6 +80,8 @@ def _new_entry(key: Key, step: Step) -> Material:
 
 def _loaded(key: Key, step: Step) -> tuple[Material, ...]:
     target = step.key_material_id
+    if target is None and len(key.materials) == 1:
+        target = key.materials[0].key_material_id
     if key.material(target) is None:
         if key.materials:
             return key.materials

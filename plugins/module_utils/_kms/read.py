@@ -18,6 +18,7 @@ from .errors import MISSING_LIBRARY
 from .errors import AnsibleKMSError
 from .models import Evidence
 from .models import Key
+from .models import Material
 from .models import Request
 
 # The version that brought KeyMaterialId, ImportType and the list of materials.
@@ -104,5 +105,10 @@ def needs_tag(request: Request, key: Key, evidence: Evidence) -> bool:
     if not key.enabled:
         return True
     if key.symmetric and not key.replica:
-        return any(lineage.imported_while_disabled(entry.description) for entry in key.materials)
-    return request.state != "present" or request.sets_expiry or evidence.verdict != "match"
+        return any(_may_hide_a_crash(entry) for entry in key.materials)
+    return request.state != "present" or request.sets_expiry or request.force or evidence.verdict != "match"
+
+
+def _may_hide_a_crash(entry: Material) -> bool:
+    """Whether an import into a Disabled key marked this material, or could not mark it."""
+    return lineage.imported_while_disabled(entry.description) or lineage.split(entry.description)[1] is None

@@ -15,7 +15,7 @@ from conformance.rows import Material
 from conformance.rows import Row
 from conformance.rows import refused
 
-NEVER = {"ExpirationModel": "KEY_MATERIAL_DOES_NOT_EXPIRE"}
+NEVER: dict[str, Any] = {"ExpirationModel": "KEY_MATERIAL_DOES_NOT_EXPIRE"}
 ZEROS = "0" * 64
 INVALID = "ValidationException"
 BAD_BLOB = "InvalidCiphertextException"

@@ -21,8 +21,8 @@ ARNS = {region: f"arn:aws:kms:{region}:{{account}}:key/{{key}}" for region in (E
 KEY = {"KeyId": "{key}"}
 ALL = {**KEY, "IncludeKeyMaterial": "ALL_KEY_MATERIAL"}
 FIRST, SECOND = "{materialA}", "{materialB}"
-NEVER = {"ExpirationModel": "KEY_MATERIAL_DOES_NOT_EXPIRE"}
-NEW = {"ImportType": "NEW_KEY_MATERIAL"}
+NEVER: dict[str, Any] = {"ExpirationModel": "KEY_MATERIAL_DOES_NOT_EXPIRE"}
+NEW: dict[str, Any] = {"ImportType": "NEW_KEY_MATERIAL"}
 CURRENT, OLD = "CURRENT", "NON_CURRENT"
 READY, WAITING = "PENDING_ROTATION", "PENDING_MULTI_REGION_IMPORT_AND_ROTATION"
 TRANSIENT_SECONDS = 3.0
@@ -141,7 +141,7 @@ NOT_READY = (
 MISSING_FIRST = held(FIRST, CURRENT, imported=False)
 BOTH_WAITING = (MISSING_FIRST, held(SECOND, WAITING, imported=False))
 PRIMARY_WAITING = (held(FIRST, CURRENT), held(SECOND, WAITING))
-ENDING = {"ExpirationModel": "KEY_MATERIAL_EXPIRES", "ValidTo": Instant("expiry")}
+ENDING: dict[str, Any] = {"ExpirationModel": "KEY_MATERIAL_EXPIRES", "ValidTo": Instant("expiry")}
 WEEK = {**KEY, "PendingWindowInDays": 7}
 
 REPLICATION = [

@@ -82,7 +82,7 @@ class Replay:
         try:
             answer = getattr(self._client(row.region), row.operation)(**self._request(row.request))
         except ClientError as error:
-            return self._compare_refusal(row, error.response)
+            return self._compare_refusal(row, dict(error.response))
         return self._compare_answer(row, answer)
 
     def _client(self, region: str) -> Any:

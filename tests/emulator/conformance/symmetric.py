@@ -22,8 +22,8 @@ KEY = {"KeyId": "{key}"}
 ALL = {**KEY, "IncludeKeyMaterial": "ALL_KEY_MATERIAL"}
 A, B, C = "{materialA}", "{materialB}", "{materialC}"
 ZEROS = "0" * 64
-NEVER = {"ExpirationModel": "KEY_MATERIAL_DOES_NOT_EXPIRE"}
-NEW = {"ImportType": "NEW_KEY_MATERIAL"}
+NEVER: dict[str, Any] = {"ExpirationModel": "KEY_MATERIAL_DOES_NOT_EXPIRE"}
+NEW: dict[str, Any] = {"ImportType": "NEW_KEY_MATERIAL"}
 
 PENDING = f"{ARN} is pending import."
 EXTERNAL = f"{ARN} origin is EXTERNAL which is not valid for this operation."
@@ -93,10 +93,10 @@ def _names_its_material(blob: bytes, scene: Scene) -> bool:
 STATUS = {"KeyRotationEnabled": False, "KeyId": ARN}
 FIRST = entry(A, "CURRENT", KeyMaterialDescription="first material")
 STAGED = entry(B, "PENDING_ROTATION")
-ROTATED = {"RotationDate": Instant("rotated", tolerance=30), "RotationType": "ON_DEMAND"}
+ROTATED: dict[str, Any] = {"RotationDate": Instant("rotated", tolerance=30), "RotationType": "ON_DEMAND"}
 OLD = entry(A, "NON_CURRENT", KeyMaterialDescription="first material")
 SECOND = entry(B, "CURRENT", **ROTATED)
-ENDING = {"ExpirationModel": "KEY_MATERIAL_EXPIRES", "ValidTo": Instant("expiry")}
+ENDING: dict[str, Any] = {"ExpirationModel": "KEY_MATERIAL_EXPIRES", "ValidTo": Instant("expiry")}
 DELETION = {
     "KeyId": ARN,
     "KeyState": "PendingDeletion",

@@ -20,7 +20,10 @@ from moto.kms.models import KmsBackend
 from kms_emulator import crypto
 from kms_emulator import material
 from kms_emulator import specs
+from kms_emulator.aliases import Alias
+from kms_emulator.aliases import AliasBook
 from kms_emulator.errors import key_does_not_exist
+from kms_emulator.identifiers import local_arn
 from kms_emulator.key import EmulatedKey
 from kms_emulator.lineage import CURRENT
 from kms_emulator.lineage import STAGED
@@ -55,6 +58,7 @@ class EmulatedKmsBackend(KmsBackend):
     def __init__(self, region_name: str, account_id: str | None = None) -> None:
         super().__init__(region_name, account_id)
         self.account = _accounts.setdefault(self.account_id, Account())
+        self.alias_book = AliasBook()
         self._views: dict[str, list[_View]] = {}
 
     @property
@@ -114,6 +118,7 @@ class EmulatedKmsBackend(KmsBackend):
     def forget(self, key: EmulatedKey) -> None:
         """The end of a key."""
         self.delete_key(key.id)
+        self.alias_book.remove_all_of(key.id)
         self._views.pop(key.id, None)
 
     def live_key(self, key_id: str) -> EmulatedKey | None:
@@ -134,12 +139,40 @@ class EmulatedKmsBackend(KmsBackend):
             raise key_does_not_exist(key_id)
         return key
 
+    # -- aliases: moto's methods, which its other services call too ---------------------------------------------
+
+    def create_alias(self, target_key_id: str, alias_name: str) -> Any:
+        arn = local_arn(self, alias_name)
+        return self.alias_book.add(alias_name, arn, self.get_key_id(target_key_id), runtime.clock.now())
+
+    def update_alias(self, target_key_id: str, alias_name: str) -> Any:
+        return self.alias_book.move(alias_name, self.get_key_id(target_key_id), runtime.clock.now())
+
+    def delete_alias(self, alias_name: str) -> None:
+        self.alias_book.remove(alias_name)
+
+    def alias_exists(self, alias_name: str) -> bool:
+        return alias_name in self.alias_book
+
+    def get_key_id_from_alias(self, alias_name: str) -> str | None:
+        return self.alias_book.target(alias_name) or self._generate_default_keys(alias_name)
+
     def alias_target(self, alias_name: str, lagging: bool = False) -> str | None:
         """The key behind an alias, or behind the one that readers still see."""
         if not lagging or not runtime.settings.lag_seconds:
             return self.get_key_id_from_alias(alias_name)
-        visible = (self.visible(key) for key in self.live_keys())
-        return next((key.id for key in visible if key is not None and alias_name in key.aliases), None)
+        shown = self.visible_aliases(self.live_keys())
+        return next((alias.target_key_id for alias in shown if alias.alias_name == alias_name), None)
+
+    def visible_aliases(self, keys: list[EmulatedKey]) -> list[Alias]:
+        """The aliases of some keys, as readers see them."""
+        live = self.alias_book.by_key()
+        shown: list[Alias] = []
+        for key in keys:
+            seen = self.visible(key)
+            if seen is not None:
+                shown += live.get(key.id, []) if seen.seen_aliases is None else seen.seen_aliases
+        return shown
 
     # -- eventual consistency -----------------------------------------------------------------------------------
 
@@ -160,6 +193,7 @@ class EmulatedKmsBackend(KmsBackend):
         for each in key.regions:
             frozen = each.frozen()
             frozen.seen_tags = each.backend.tags_of(each)
+            frozen.seen_aliases = each.backend.alias_book.of(each.id)
             each.backend._views.setdefault(each.id, []).append(_View(time.monotonic() - late, frozen))
 
     def visible(self, key: EmulatedKey) -> EmulatedKey | None:

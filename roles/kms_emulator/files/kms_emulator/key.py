@@ -18,6 +18,7 @@ from kms_emulator.lineage import Entry
 from kms_emulator.lineage import Lineage
 
 if TYPE_CHECKING:
+    from kms_emulator.aliases import Alias
     from kms_emulator.backend import EmulatedKmsBackend
 
 ENABLED = "Enabled"
@@ -75,7 +76,8 @@ class EmulatedKey(Key):
         self.next_event = 0.0
         """Nothing happens by itself before this; zero means that it has to be looked up."""
         self.seen_tags: list[dict[str, str]] | None = None
-        """The tags of a frozen key."""
+        self.seen_aliases: list[Alias] | None = None
+        """What a frozen key had."""
 
     def adopt_id(self, key_id: str) -> None:
         """AWS writes the ID of a multi-Region key without dashes, moto with them."""
@@ -159,7 +161,6 @@ class EmulatedKey(Key):
         frozen = copy.copy(self)
         frozen.lineage = copy.deepcopy(self.lineage)
         frozen.copies = copy.deepcopy(self.copies)
-        frozen.aliases = dict(self.aliases)
         return frozen
 
     def generate_default_policy(self) -> str:

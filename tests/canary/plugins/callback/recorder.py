@@ -28,9 +28,11 @@ class CallbackModule(CallbackBase):
     CALLBACK_NAME = "recorder"
     CALLBACK_NEEDS_ENABLED = True
 
-    def v2_on_any(self, *args, **kwargs):
-        for result in args:
-            if hasattr(result, "_result"):
-                line = {"task": result._task.get_name(), "result": result._result}
-                with open(os.environ["CANARY_RECORD"], "a", encoding="utf-8") as file:
-                    file.write(json.dumps(line, default=repr) + "\n")
+    def _record(self, result, **_options):
+        line = {"task": result._task.get_name(), "result": result._result}
+        with open(os.environ["CANARY_RECORD"], "a", encoding="utf-8") as file:
+            file.write(json.dumps(line, default=repr) + "\n")
+
+    v2_runner_on_ok = v2_runner_on_failed = v2_runner_on_skipped = v2_runner_on_unreachable = _record
+    v2_runner_on_async_poll = v2_runner_on_async_ok = v2_runner_on_async_failed = _record
+    v2_runner_item_on_ok = v2_runner_item_on_failed = v2_runner_item_on_skipped = v2_on_file_diff = _record

@@ -10,6 +10,7 @@ from typing import Any
 
 from moto.kms.utils import RESERVED_ALIASES
 
+from kms_emulator.aliases import Alias
 from kms_emulator.errors import KmsError
 from kms_emulator.errors import limit_exceeded
 from kms_emulator.errors import validation
@@ -19,7 +20,6 @@ from kms_emulator.key import EmulatedKey
 from kms_emulator.operations.base import EMPTY
 from kms_emulator.operations.base import Operation
 from kms_emulator.operations.base import answer
-from kms_emulator.runtime import runtime
 
 MAX_TAGS = 50
 MAX_ALIASES = 50
@@ -71,10 +71,11 @@ class AliasOperations(Operation):
         if self.kms_backend.alias_exists(name):
             arn = local_arn(self.kms_backend, name)
             raise KmsError("AlreadyExistsException", f"An alias with the name {arn} already exists")
-        _check_alias_limit(key)
+        if len(self.kms_backend.alias_book.of(key.id)) >= MAX_ALIASES:
+            # The limit is documented; the text is not.
+            raise limit_exceeded(f"{key.arn} has {MAX_ALIASES} aliases.")
         with self.kms_backend.change(key):
-            alias = self.kms_backend.create_alias(key.id, name)
-            alias.created = alias.updated = runtime.clock.now()  # type: ignore[attr-defined]
+            self.kms_backend.create_alias(key.id, name)
         return EMPTY
 
     def update_alias(self) -> str:
@@ -85,8 +86,7 @@ class AliasOperations(Operation):
             # That both must be alike is documented; the text is not.
             raise validation("The current and the new KMS key of an alias must have the same type and key usage.")
         with self.kms_backend.change(former), self.kms_backend.change(key):
-            alias = self.kms_backend.update_alias(key.id, name)
-            alias.updated = runtime.clock.now()  # type: ignore[attr-defined]
+            self.kms_backend.update_alias(key.id, name)
         return EMPTY
 
     def delete_alias(self) -> str:
@@ -98,9 +98,8 @@ class AliasOperations(Operation):
     def list_aliases(self) -> str:
         named = self.params.get("KeyId")
         keys = [self.find_key()] if named else self.kms_backend.live_keys()
-        visible = (self.kms_backend.visible(key) for key in keys)
-        found = [_shown(alias) for key in visible if key is not None for alias in key.aliases.values()]
-        return answer(self.page(sorted(found, key=lambda alias: alias["AliasName"]), "Aliases", 50))
+        found = sorted(self.kms_backend.visible_aliases(keys), key=lambda alias: alias.alias_name)
+        return answer(self.page([_shown(alias) for alias in found], "Aliases", 50))
 
     def _owner(self, name: str) -> EmulatedKey:
         self.resolved = resolve(self.kms_backend, name, "DescribeKey")
@@ -117,19 +116,11 @@ def _checked_alias(name: str) -> str:
     return name
 
 
-def _check_alias_limit(key: EmulatedKey) -> None:
-    if len(key.aliases) >= MAX_ALIASES:
-        # The limit is documented; the text is not.
-        raise limit_exceeded(f"{key.arn} has {MAX_ALIASES} aliases.")
-
-
-def _shown(alias: Any) -> dict[str, Any]:
-    created = getattr(alias, "created", None)
-    shown = {
+def _shown(alias: Alias) -> dict[str, Any]:
+    return {
         "AliasName": alias.alias_name,
         "AliasArn": alias.alias_arn,
         "TargetKeyId": alias.target_key_id,
-        "CreationDate": created,
-        "LastUpdatedDate": getattr(alias, "updated", created),
+        "CreationDate": round(alias.created, 3),
+        "LastUpdatedDate": round(alias.updated, 3),
     }
-    return {name: value for name, value in shown.items() if value is not None}

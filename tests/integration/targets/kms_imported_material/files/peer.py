@@ -109,7 +109,7 @@ def main() -> None:
     _, command, *arguments = sys.argv
     commands: dict[str, Any] = {"create": create, "material": material, "read": read, "use": use, "prove": prove}
     try:
-        print(json.dumps(commands[command](boto3.client("kms"), *arguments)))
+        print(json.dumps(commands[command](boto3.client("kms", region_name=os.environ.get("AWS_REGION")), *arguments)))
     except ClientError as error:
         sys.exit(error.response["Error"]["Code"])
 

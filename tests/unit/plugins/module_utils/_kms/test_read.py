@@ -84,6 +84,9 @@ DISABLED_MARK = material(description=marked(MARK_A, disabled=True))
         # Enabled and symmetric: the mark tells.
         ({}, key(material(description=marked(MARK_A))), match(), False),
         ({}, key(DISABLED_MARK), match(), True),
+        # No mark, or none that could be set: an import may have been made all the same.
+        ({}, key(material()), match(None, "key_material_id"), True),
+        ({"force": True}, hmac_key(), match(None, "mac"), True),
         ({}, key(DISABLED_MARK), mismatch(), True),
         # Enabled, another spec: only an expiry, or the want of a proof, can have led to an import.
         ({}, hmac_key(), match(None, "mac"), False),
@@ -114,7 +117,8 @@ def test_the_tag_is_read_with_the_arn(tags, remembered):
 
 def test_the_tag_is_not_read_in_vain():
     kms = FakeConnection()
-    assert read.read_tag(kms, request(), key(), match()) == key()
+    recognised = key(material(description=marked(MARK_A)))
+    assert read.read_tag(kms, request(), recognised, match()) == recognised
     assert kms.made == []
 
 

@@ -1,0 +1,179 @@
+#!/usr/bin/python
+# Copyright: byok.aws contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: kms_key_canary
+version_added: 1.0.0
+short_description: Let AWS KMS keys work on random data before a change and prove it afterwards
+description:
+  - Takes a canary of every key - random data, and what the key made of it - and proves later that the key still does its work.
+  - Symmetric keys, and RSA and SM2 keys for encryption, encrypt and later decrypt. HMAC keys generate a MAC and later verify it.
+    Keys for signatures sign and later verify, and their public key has to stay the same. Of keys for key agreement the public
+    key is compared.
+  - The role P(byok.aws.kms_material_rotation#role) uses it around a rotation.
+author:
+  - byok.aws maintainers (@byok-aws)
+options:
+  keys:
+    description: The keys to take a canary of, or to prove one of.
+    type: list
+    elements: dict
+    required: true
+    suboptions:
+      key_id:
+        description: The key, as key ID, key ARN, alias name (with C(alias/)) or alias ARN.
+        type: str
+        required: true
+      canary:
+        description:
+          - What RV(canaries[].canary) was for this key in an earlier task. It is proved then, and no new one is taken.
+        type: dict
+      expected_key_material_id:
+        description:
+          - With O(keys[].canary), also encrypt something new and check that KMS uses this key material for it.
+          - For keys that encrypt with several materials over time, which are the symmetric ones.
+        type: str
+  take:
+    description:
+      - Whether to take a canary of keys that come without O(keys[].canary).
+      - With V(false) they are looked at, and nothing is done with them.
+    type: bool
+    default: true
+  wait_timeout:
+    description:
+      - How many seconds to wait, when a canary is proved, for KMS to show everywhere that the key has its material.
+    type: int
+    default: 30
+extends_documentation_fragment:
+  - amazon.aws.common.modules
+  - amazon.aws.region.modules
+  - amazon.aws.boto3
+  - byok.aws._attributes
+  - byok.aws._attributes.actiongroup_aws
+  - byok.aws._attributes.info_module
+requirements:
+  - python >= 3.9
+notes:
+  - A canary holds random data, a ciphertext, MAC or signature of it, and public keys. None of that is a secret.
+  - A key that is not enabled, a key usage without a canary and missing permissions are told in RV(canaries[].note). They are no
+    failure of the task, and neither is a canary that fails - look at RV(canaries[].verdict).
+seealso:
+  - module: byok.aws.kms_imported_material
+"""
+
+EXAMPLES = r"""
+- name: Let the keys work on random data
+  byok.aws.kms_key_canary:
+    keys:
+      - key_id: alias/payments
+      - key_id: alias/invoice-signing
+  register: before
+
+- name: Delete and import the material of both
+  byok.aws.kms_imported_material:
+    state: reimported
+    keys:
+      - key_id: alias/payments
+        key_material_file: /etc/byok/payments.bin
+      - key_id: alias/invoice-signing
+        key_material_file: /etc/byok/invoice-signing.pem
+
+- name: Prove that both still do their work
+  byok.aws.kms_key_canary:
+    keys: "{{ before.canaries }}"
+    take: false
+  register: after
+  failed_when: after is failed or after.canaries | selectattr('verdict', 'equalto', 'failed') | length > 0
+"""
+
+RETURN = r"""
+canaries:
+  description: One entry for each key, in the order given.
+  returned: always
+  type: list
+  elements: dict
+  contains:
+    key_id:
+      description: The key ID; what was given when the key could not be read.
+      type: str
+      returned: always
+      sample: 1234abcd-12ab-34cd-56ef-1234567890ab
+    key_arn:
+      description: The key ARN, if the key could be read.
+      type: str
+      returned: always
+      sample: arn:aws:kms:us-east-1:111122223333:key/1234abcd-12ab-34cd-56ef-1234567890ab
+    key_spec:
+      description: The key spec.
+      type: str
+      returned: always
+      sample: SYMMETRIC_DEFAULT
+    key_usage:
+      description: The key usage.
+      type: str
+      returned: always
+      sample: ENCRYPT_DECRYPT
+    key_state:
+      description: The state of the key.
+      type: str
+      returned: always
+      sample: Enabled
+    aliases:
+      description: The names of the key, as far as the caller may list them.
+      type: list
+      elements: str
+      returned: always
+      sample: [alias/payments]
+    kind:
+      description: V(encrypt), V(mac), V(sign), V(public_key), or V(none).
+      type: str
+      returned: always
+      sample: encrypt
+    verdict:
+      description: V(taken), V(passed), V(failed), or V(skipped).
+      type: str
+      returned: always
+      sample: taken
+    note:
+      description: Why it was skipped, what failed, or what is missing in it.
+      type: str
+      returned: always
+      sample: the key is Disabled
+    canary:
+      description: What to give as O(keys[].canary) later.
+      type: dict
+      returned: always
+      sample: {kind: encrypt, challenge: eA==, algorithm: SYMMETRIC_DEFAULT, answer: AQICAHg=}
+"""
+
+from ansible_collections.amazon.aws.plugins.module_utils.modules import AnsibleAWSModule
+from ansible_collections.byok.aws.plugins.module_utils._kms.canary import Wanted
+from ansible_collections.byok.aws.plugins.module_utils._kms.canary import visit_all
+from ansible_collections.byok.aws.plugins.module_utils._kms.options import client_config
+
+ENTRY = {
+    "key_id": {"type": "str", "required": True},
+    "canary": {"type": "dict"},
+    "expected_key_material_id": {"type": "str", "no_log": False},
+}
+ARGUMENT_SPEC = {
+    "keys": {"type": "list", "elements": "dict", "required": True, "no_log": False, "options": ENTRY},
+    "take": {"type": "bool", "default": True},
+    "wait_timeout": {"type": "int", "default": 30},
+}
+
+
+def main():
+    module = AnsibleAWSModule(argument_spec=ARGUMENT_SPEC, supports_check_mode=True)
+    options = module.params
+    wishes = [Wanted(**entry, take=options["take"], patience=options["wait_timeout"]) for entry in options["keys"]]
+    client = module.client("kms", config=client_config())
+    module.exit_json(changed=False, canaries=visit_all(client, wishes, module.region))
+
+
+if __name__ == "__main__":
+    main()
