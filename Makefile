@@ -13,7 +13,7 @@ PYTHON ?=
 ARGS ?=
 export PYTHON
 
-PARTS := bench demo docs emulator integration module molecule report sanity scripts types units
+PARTS := ansible-lint bench canary demo docs emulator examples integration module molecule report role sanity scripts types units
 
 .PHONY: all help test lint importer matrix clean $(PARTS)
 

@@ -131,7 +131,7 @@ def prepare_collections(venv: Path) -> Path:
             shutil.rmtree(collections, ignore_errors=True)
             pip = [str(venv / "bin" / "python"), "-m", "pip", "download", "--disable-pip-version-check", "--no-input"]
             log = build_dir() / "logs" / f"collections-{version}.log"
-            run([*pip, "--no-deps", "-d", str(collections), "-r", str(requirements)], log)
+            run([*pip, "--no-deps", "--ignore-requires-python", "-d", str(collections), "-r", str(requirements)], log)
             (wheel,) = collections.glob("*.whl")
             with zipfile.ZipFile(wheel) as archive:
                 members = [name for name in archive.namelist() if name.startswith("ansible_collections/amazon/aws/")]

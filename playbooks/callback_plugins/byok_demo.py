@@ -39,7 +39,9 @@ class CallbackModule(Default):
         name, action, outcome = _parts(result)
         if action == "ansible.builtin.debug":
             self._display.display(f"\n{name}", color="bright blue")
-            self._display.display(str(outcome.get("msg", "")).rstrip("\n"))
+            message = outcome.get("msg", "")
+            lines = message if isinstance(message, list) else [message]
+            self._display.display("\n".join(str(line) for line in lines).rstrip("\n"))
         elif outcome.get("warnings"):
             self._display.display(f"\n{name}", color="bright blue")
             self._handle_warnings(outcome)

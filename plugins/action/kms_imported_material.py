@@ -10,6 +10,7 @@ through a pipe to the interpreter (pipelining) wherever the connection can do th
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from contextlib import contextmanager
 from contextlib import nullcontext
 
@@ -36,12 +37,12 @@ class ActionModule(ActionBase):
     def run(self, tmp=None, task_vars=None):
         result = super().run(tmp, task_vars)
         del tmp
-        misspelt = self._misspelt()
-        if misspelt:
-            return {**result, "failed": True, "msg": f"{self._task.action} has no option {misspelt}; nothing was done"}
+        problem = self._problem()
+        if problem:
+            return {**result, "failed": True, "msg": f"{problem}; nothing was done"}
         wrap_async = bool(self._task.async_val) and not self._connection.has_native_async
         obstacle = self._obstacle(wrap_async)
-        if obstacle and self._task.args.get("key_material"):
+        if obstacle and any(entry.get("key_material") for entry in self._entries()):
             self._warn(obstacle)
         with nullcontext() if obstacle else self._pipelining():
             result.update(
@@ -51,10 +52,18 @@ class ActionModule(ActionBase):
             )
         return result
 
-    def _misspelt(self):
-        """Ansible shows the values of options it does not know; what may be material must not get that far."""
-        unknown = [name for name in self._task.args if "material" in name.lower() and name not in _MATERIAL_OPTIONS]
-        return " and no option ".join(unknown)
+    def _entries(self):
+        """The options of the task and those of each of its keys."""
+        return [self._task.args, *(self._task.args.get("keys") or [])]
+
+    def _problem(self):
+        """What Ansible would refuse, too, but with the values in its message: it does not know them for secrets."""
+        keys = self._task.args.get("keys")
+        if keys is not None and not (isinstance(keys, list) and all(isinstance(entry, Mapping) for entry in keys)):
+            return "keys has to be a list of dictionaries"
+        names = {str(name) for entry in self._entries() for name in entry}
+        unknown = sorted(name for name in names if "material" in name.lower() and name not in _MATERIAL_OPTIONS)
+        return f"there is no option {' and no option '.join(unknown)}" if unknown else None
 
     def _warn(self, obstacle):
         # Through the display, because the result of an async task is replaced by its job's.

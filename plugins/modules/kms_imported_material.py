@@ -97,7 +97,7 @@ options:
   request_rates:
     description:
       - The request quotas of the account and Region, in calls a second by operation, where they differ from the defaults of AWS,
-        for example C(ImportKeyMaterial: 30).
+        for example C(ImportKeyMaterial) with 30.
     type: dict
   state:
     description:
@@ -153,7 +153,7 @@ options:
     default: false
   key_material_description:
     description:
-      - A text that KMS keeps with the material. Up to 215 letters, digits, white space and C(: / _ . -).
+      - A text that KMS keeps with the material. Up to 215 letters, digits, white space, colons, slashes, underscores, dots and hyphens.
       - The module keeps a fingerprint behind it, by which it recognises the material; the text is shown without it.
       - Symmetric keys only, and of a multi-Region key only the primary. When not set, what is there stays.
     type: str

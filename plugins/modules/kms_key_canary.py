@@ -84,8 +84,11 @@ EXAMPLES = r"""
 
 - name: Prove that both still do their work
   byok.aws.kms_key_canary:
-    keys: "{{ before.canaries }}"
+    keys: "{{ dict(arns | zip(taken)) | dict2items(key_name='key_id', value_name='canary') }}"
     take: false
+  vars:
+    arns: "{{ before.canaries | map(attribute='key_arn') }}"
+    taken: "{{ before.canaries | map(attribute='canary') }}"
   register: after
   failed_when: after is failed or after.canaries | selectattr('verdict', 'equalto', 'failed') | length > 0
 """

@@ -30,7 +30,7 @@ FLEET = 1000
 def start_seconds() -> float:
     """From the start of the process to its ready line, the median of some."""
     durations = []
-    for _ in range(STARTS):
+    for _attempt in range(STARTS):
         started = time.perf_counter()
         with EmulatorProcess():
             durations.append(time.perf_counter() - started)
@@ -58,7 +58,7 @@ def calls_per_second(call: Callable[[], Any], threads: int) -> float:
 def fleet_seconds(kms: Any, key: str, spec: str) -> float:
     """How long it takes to fetch the import parameters of a fleet, from the first wrapping key on."""
     started = time.perf_counter()
-    for _ in range(FLEET):
+    for _attempt in range(FLEET):
         kms.get_parameters_for_import(KeyId=key, WrappingAlgorithm="RSAES_OAEP_SHA_256", WrappingKeySpec=spec)
     return time.perf_counter() - started
 

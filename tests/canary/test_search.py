@@ -12,6 +12,7 @@ import os
 import subprocess
 import sys
 import textwrap
+import time
 import zipfile
 
 import pytest
@@ -33,8 +34,8 @@ FORMS = {
     "capital hex": lambda secret: secret.hex().upper(),
     "openssl's hex": lambda secret: secret.hex(":"),
     "hexdump": lambda secret: secret.hex(" "),
-    "base64": lambda secret: base64.b64encode(secret),
-    "base64 for URLs": lambda secret: base64.urlsafe_b64encode(secret),
+    "base64": base64.b64encode,
+    "base64 for URLs": base64.urlsafe_b64encode,
     "base64, second alignment": lambda secret: base64.b64encode(b"x" + secret + b"yz"),
     "base64, third alignment": lambda secret: base64.b64encode(b"xy" + secret + b"z"),
     "base64 in short lines": lambda secret: "\n".join(textwrap.wrap(base64.b64encode(secret).decode(), 24)),
@@ -139,7 +140,7 @@ with open(path, "wb") as file:
     file.write(b"nothing")
 with open(path, "r+b") as file:
     file.write(secret)
-time.sleep(0.01)
+time.sleep(0.2)
 os.unlink(path)
 """
 HARMLESS = "import os, sys; open(os.path.join(sys.argv[1], 'file'), 'w').write('nothing')"
@@ -176,6 +177,7 @@ def test_watcher_catches_what_stays_and_what_never_was_closed(known, tmp_path):
         with (tmp_path / "open").open("wb") as file:
             file.write(SECRET)
             file.flush()
+            time.sleep(0.2)
             os.unlink(file.name)
         (tmp_path / "stays").write_text(SECRET.hex())
     assert {os.path.basename(sighting.where) for sighting in watcher.sightings} == {"open", "stays"}

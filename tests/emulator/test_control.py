@@ -26,7 +26,7 @@ RATE = "You have exceeded the rate at which you may call KMS. Reduce the frequen
 def outcomes(call: Any, count: int, **request: Any) -> list[str]:
     """What becomes of so many equal calls."""
     seen = []
-    for _ in range(count):
+    for _attempt in range(count):
         try:
             call(**request)
             seen.append("Success")
@@ -179,7 +179,7 @@ class TestQuotas:
         emulator.config(request_quotas={"ListKeys": 20})
         outcomes(kms.list_keys, 20)
         seen = []
-        for _ in range(10):
+        for _attempt in range(10):
             time.sleep(0.06)
             seen += outcomes(kms.list_keys, 1)
         assert set(seen) == {"Success"}
@@ -312,7 +312,7 @@ class TestThreads:
         def work(number: int) -> set[str]:
             kms = emulator.client()
             seen: set[str] = set()
-            for _ in range(15):
+            for _attempt in range(15):
                 if number % 2:
                     bench.load(key, A, parameters)
                 else:

@@ -101,7 +101,7 @@ class TestWrapping:
 class TestTokens:
     def test_sets_are_fresh_and_whole(self, bench: Workbench) -> None:
         key = bench.create()
-        sets = [bench.parameters(key) for _ in range(20)]
+        sets = [bench.parameters(key) for _attempt in range(20)]
         assert len({each["ImportToken"] for each in sets}) == 20
         for each in sets:
             bench.load(key, A, each)
@@ -109,7 +109,7 @@ class TestTokens:
     def test_a_token_of_another_call_does_not_unwrap(self, bench: Workbench, kms: Any) -> None:
         key = bench.create()
         one = bench.parameters(key)
-        for _ in range(20):
+        for _attempt in range(20):
             other = bench.parameters(key)
             if other["PublicKey"] != one["PublicKey"]:
                 break
@@ -178,6 +178,11 @@ class TestFormats:
 
     def test_bytes_behind_the_key(self, bench: Workbench) -> None:
         self.refused(bench, "ECC_NIST_P256", pkcs8("ECC_NIST_P256", 0) + b"\0")
+
+    def test_another_version_of_pkcs8(self, bench: Workbench) -> None:
+        material = pkcs8("ECC_NIST_P256", 0)
+        version = material.index(b"\x02\x01\x00") + 2
+        self.refused(bench, "ECC_NIST_P256", material[:version] + b"\x01" + material[version + 1 :])
 
     def test_ber_is_the_same_material(self, bench: Workbench) -> None:
         key = bench.filled("ECC_NIST_P384")

@@ -161,6 +161,14 @@ class TestMaterial:
         assert answer["KeyMaterialId"] == staged
         assert len(west.rotations(key)) == 2
 
+    def test_staged_again_it_is_missing_again(self, bench: Workbench, kms: Any, key: str, west: Workbench) -> None:
+        staged = bench.load(key, B, ImportType=NEW)
+        west.load(key, B)
+        kms.delete_imported_key_material(KeyId=key, KeyMaterialId=staged)
+        assert len(west.rotations(key)) == 1
+        assert bench.load(key, B, ImportType=NEW) == staged
+        assert west.states(key)[1] == ("PENDING_MULTI_REGION_IMPORT_AND_ROTATION", "PENDING_IMPORT")
+
 
 class TestPrimaryRegion:
     def test_change(self, bench: Workbench, kms: Any, key: str, west: Workbench, emulator: EmulatorProcess) -> None:

@@ -215,7 +215,7 @@ class TestAliases:
 
 class TestLists:
     def test_pages_of_keys(self, bench: Workbench, kms: Any) -> None:
-        keys = [bench.create() for _ in range(7)]
+        keys = [bench.create() for _attempt in range(7)]
         pages = list(kms.get_paginator("list_keys").paginate(PaginationConfig={"PageSize": 3}))
         assert [len(page["Keys"]) for page in pages] == [3, 3, 1]
         assert [key["KeyId"] for page in pages for key in page["Keys"]] == keys
@@ -238,7 +238,7 @@ class TestLists:
 
 def test_every_answer_has_a_request_id_of_its_own(bench: Workbench, kms: Any) -> None:
     key = bench.create()
-    ids = [kms.describe_key(KeyId=key)["ResponseMetadata"]["RequestId"] for _ in range(3)]
+    ids = [kms.describe_key(KeyId=key)["ResponseMetadata"]["RequestId"] for _attempt in range(3)]
     with pytest.raises(kms.exceptions.NotFoundException) as caught:
         kms.describe_key(KeyId="none")
     ids.append(caught.value.response["ResponseMetadata"]["RequestId"])

@@ -47,7 +47,7 @@ def free_port() -> int:
 
 
 def wait_until_gone(pid: int) -> bool:
-    for _ in range(100):
+    for _attempt in range(100):
         try:
             os.kill(pid, 0)
         except ProcessLookupError:
@@ -144,18 +144,12 @@ class TestOtherServices:
         blob = kms.encrypt(KeyId=volume["KmsKeyId"], Plaintext=b"x")["CiphertextBlob"]
         assert kms.decrypt(CiphertextBlob=blob)["Plaintext"] == b"x"
 
-    def test_tags_through_the_tagging_api(self, emulator: EmulatorProcess) -> None:
-        kms = emulator.client()
-        key = kms.create_key(Origin="EXTERNAL", Tags=[{"TagKey": "a", "TagValue": "b"}])["KeyMetadata"]
-        found = emulator.client(service="resourcegroupstaggingapi").get_resources(ResourceTypeFilters=["kms:key"])
-        assert [each["ResourceARN"] for each in found["ResourceTagMappingList"]] == [key["Arn"]]
-
 
 def test_another_account(emulator: EmulatorProcess) -> None:
     """moto's header chooses the account; keys of one are unknown in the other."""
     ours, theirs = emulator.client(), emulator.client()
     theirs.meta.events.register(
-        "before-sign.kms", lambda request, **_: request.headers.add_header("x-moto-account-id", "111122223333")
+        "before-sign.kms", lambda request, **_more: request.headers.add_header("x-moto-account-id", "111122223333")
     )
     key = theirs.create_key()["KeyMetadata"]
     assert key["AWSAccountId"] == "111122223333"

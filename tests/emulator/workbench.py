@@ -26,13 +26,23 @@ EXISTING = "EXISTING_KEY_MATERIAL"
 LENGTHS = {"SYMMETRIC_DEFAULT": 32, "HMAC_224": 28, "HMAC_256": 32, "HMAC_384": 48, "HMAC_512": 64}
 
 
+_clients: dict[tuple[str, str], Any] = {}
+
+
+def _client(emulator: EmulatorProcess, region: str) -> Any:
+    """One client for all tests: making one takes longer than most tests."""
+    if (emulator.url, region) not in _clients:
+        _clients[emulator.url, region] = emulator.client(region)
+    return _clients[emulator.url, region]
+
+
 class Workbench:
     """A client of one Region, and what tests do with it all the time."""
 
     def __init__(self, emulator: EmulatorProcess, region: str = EAST) -> None:
         self.emulator = emulator
         self.region = region
-        self.kms = emulator.client(region)
+        self.kms = _client(emulator, region)
         self.offset = 0.0
 
     def in_region(self, region: str) -> Workbench:

@@ -84,3 +84,10 @@ def test_every_gate_exists_and_can_be_run_alone():
     for gate in run_gates.GATES:
         assert gate.name in functions
         assert re.search(rf"\b{gate.name}\b", makefile)
+
+
+def test_no_test_is_left_out():
+    project = Path(__file__).parents[2]
+    gate = (project / "scripts" / "gate").read_text()
+    for folder in {path.relative_to(project).parts[1] for path in project.glob("tests/*/**/test_*.py")} - {"output"}:
+        assert folder == "unit" or f"pytest_gate tests/{folder} " in gate

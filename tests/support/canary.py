@@ -4,8 +4,8 @@
 
 """Look for a secret everywhere: in bytes, in texts, in trees, in whatever a command writes while it runs.
 
-``Canaries`` knows the secrets in the forms in which one comes out by accident. ``Watcher`` reads every file that appears
-below some directories, also one that is gone a moment later. ``Processes`` reads command lines and environments.
+``Canaries`` knows the secrets in the forms in which one comes out by accident. ``Watcher`` reads every file that turns
+up below some directories, also one that is gone a moment later. ``Processes`` reads command lines and environments.
 ``Trace`` is a second witness, independent of both: every write and every exec of a command and its children, by strace.
 """
 
@@ -17,7 +17,6 @@ import hashlib
 import io
 import json
 import os
-import queue
 import re
 import select
 import shutil
@@ -31,6 +30,7 @@ from collections.abc import Iterator
 from collections.abc import Sequence
 from dataclasses import dataclass
 from dataclasses import field
+from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path
 from types import TracebackType
@@ -47,7 +47,7 @@ from cryptography.hazmat.primitives.serialization import load_der_private_key
 # Sixteen bytes are half of the shortest key, and too many to turn up by chance.
 WINDOW = 16
 # Of a long secret, this many windows are looked for, spread over its length.
-WINDOWS = 6
+WINDOWS = 3
 # Base64 of fifteen bytes; short enough that one line of PEM, or a line break in the middle, leaves a whole one.
 BASE64_WINDOW = 20
 LARGEST_FILE = 64 * 1024 * 1024
@@ -109,7 +109,7 @@ def secret_parts(secret: bytes) -> dict[str, bytes]:
         return {"": secret}
     if isinstance(key, rsa.RSAPrivateKey):
         numbers = key.private_numbers()
-        return {f" ({name})": _bytes(getattr(numbers, name)) for name in ("d", "p", "q", "dmp1", "dmq1", "iqmp")}
+        return {f" ({name})": _bytes(getattr(numbers, name)) for name in ("d", "p", "q")}
     if isinstance(key, ec.EllipticCurvePrivateKey):
         size = (key.key_size + 7) // 8
         return {" (scalar)": key.private_numbers().private_value.to_bytes(size, "big")}
@@ -163,7 +163,7 @@ def _base64_forms(secret: bytes) -> Iterator[tuple[str, bytes]]:
 
 
 def _aligned(secret: bytes, alignment: int) -> bytes:
-    """Base64 of a secret that starts anywhere in what is encoded, without the characters its neighbours have a part in."""
+    """Base64 of a secret somewhere in what is encoded, without the characters in which its neighbours have a part."""
     encoded = base64.b64encode(b"\0" * alignment + secret)
     start = -(-8 * alignment // 6)
     return encoded[start : 8 * (alignment + len(secret)) // 6]
@@ -227,10 +227,8 @@ class Watcher:
         self._ended = threading.Event()
         self._thread = threading.Thread(target=self._watch, daemon=True)
         self._events_of = -1
-        # Reading must keep up with what is watched; searching may take longer.
-        self._unsearched: queue.SimpleQueue[tuple[bytes, str] | None] = queue.SimpleQueue()
-        self._searched: set[bytes] = set()
-        self._searcher = threading.Thread(target=self._search, daemon=True)
+        # Reading must keep up with what is watched, so searching is for the end: content, and every place it was in.
+        self._contents: dict[bytes, set[str]] = defaultdict(set)
 
     def __enter__(self) -> Watcher:
         self._events_of = _libc().inotify_init1(os.O_NONBLOCK | os.O_CLOEXEC)
@@ -239,7 +237,6 @@ class Watcher:
         for root in self._roots:
             self._add(str(root))
         self._thread.start()
-        self._searcher.start()
         return self
 
     def __exit__(
@@ -249,9 +246,11 @@ class Watcher:
         self._thread.join()
         for path in list(self._open):
             self._read(path, for_the_last_time=True)
-        self._unsearched.put(None)
-        self._searcher.join()
         os.close(self._events_of)
+        for content, places in self._contents.items():
+            found = self._canaries.find(content, "")
+            self.sightings.update(replace(one, where=place + one.where) for one in found for place in places)
+        self._contents.clear()
         for root in self._roots:
             self.sightings.update(self._canaries.find_in_tree(root))
 
@@ -310,7 +309,7 @@ class Watcher:
 
     def _take(self, path: str) -> None:
         self.seen.add(path)
-        self._unsearched.put((os.fsencode(path), f"the name {path}"))
+        self._contents[os.fsencode(path)].add(f"the name {path}")
         try:
             descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_NOFOLLOW | os.O_CLOEXEC)
         except FileNotFoundError:
@@ -330,24 +329,11 @@ class Watcher:
         descriptors = self._open.get(path, [])
         for descriptor in descriptors:
             size = min(os.fstat(descriptor).st_size, LARGEST_FILE)
-            self._unsearched.put((os.pread(descriptor, size, 0), path))
+            self._contents[os.pread(descriptor, size, 0)].add(path)
         if for_the_last_time:
             for descriptor in descriptors:
                 os.close(descriptor)
             self._open.pop(path, None)
-
-    def _search(self) -> None:
-        while True:
-            task = self._unsearched.get()
-            if task is None:
-                return
-            # What holds a secret is searched again, so that every place is named.
-            digest = hashlib.sha256(task[0]).digest()
-            if digest not in self._searched:
-                found = self._canaries.find(*task)
-                self.sightings.update(found)
-                if not found:
-                    self._searched.add(digest)
 
 
 # -- /proc -------------------------------------------------------------------------------------------------------------
@@ -358,10 +344,9 @@ class Processes:
 
     def __init__(self, canaries: Canaries, interval: float = 0.02) -> None:
         self.sightings: set[Sighting] = set()
-        self.commands: set[bytes] = set()
         self._canaries = canaries
         self._interval = interval
-        self._seen: set[bytes] = set()
+        self._seen: dict[bytes, str] = {}
         self._before = {name for name in os.listdir("/proc") if name.isdigit()}
         self._ended = threading.Event()
         self._thread = threading.Thread(target=self._sample, daemon=True)
@@ -375,6 +360,8 @@ class Processes:
     ) -> None:
         self._ended.set()
         self._thread.join()
+        for content, kind in self._seen.items():
+            self.sightings.update(self._canaries.find(content, f"the {kind} of a process"))
 
     def _sample(self) -> None:
         while not self._ended.wait(self._interval):
@@ -390,11 +377,7 @@ class Processes:
         except OSError:
             # Gone already, or another user's.
             return
-        if content not in self._seen:
-            self._seen.add(content)
-            if kind == "cmdline":
-                self.commands.add(content)
-            self.sightings.update(self._canaries.find(content, f"the {kind} of a process"))
+        self._seen.setdefault(content, kind)
 
 
 # -- strace(1) ---------------------------------------------------------------------------------------------------------
@@ -420,6 +403,7 @@ class Trace:
     path: Path
     written: dict[tuple[str, str], bytearray] = field(default_factory=lambda: defaultdict(bytearray))
     executed: bytearray = field(default_factory=bytearray)
+    _found: dict[tuple[int, str], list[Sighting]] = field(default_factory=dict)
 
     def command(self, command: Sequence[str]) -> list[str]:
         """The command with strace around it."""
@@ -445,13 +429,24 @@ class Trace:
 
     def find(self, canaries: Canaries, *kinds: str) -> list[Sighting]:
         """Every secret written to targets of these kinds; of kind "exec", those in arguments and environments."""
+        return [sighting for kind in kinds for sighting in self._find(canaries, kind)]
+
+    def _find(self, canaries: Canaries, kind: str) -> list[Sighting]:
+        known = self._found.get((id(canaries), kind))
+        if known is not None:
+            return known
         found: list[Sighting] = []
-        for (kind, name), content in self.written.items():
-            if kind in kinds:
-                found += canaries.find(bytes(content), f"what was written to the {kind} {name}")
-        if "exec" in kinds:
+        if kind == "exec":
             found += canaries.find(bytes(self.executed), "the arguments or the environment of an exec")
-        return found
+        harmless: set[bytes] = set()
+        for name, content in ((name, content) for (of, name), content in self.written.items() if of == kind):
+            digest = hashlib.sha256(content).digest()
+            if digest not in harmless:
+                hits = canaries.find(bytes(content), f"what was written to the {kind} {name}")
+                found += hits
+                if not hits:
+                    harmless.add(digest)
+        return self._found.setdefault((id(canaries), kind), found)
 
 
 def _decoded(escaped: str) -> bytes:

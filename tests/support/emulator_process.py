@@ -60,7 +60,7 @@ class EmulatorProcess:
         line = self._first_line()
         if not line.startswith(READY):
             self._process.kill()
-            _, errors = self._process.communicate()
+            errors = self._process.communicate()[1]
             raise RuntimeError(f"the emulator did not start: {line!r} {errors}")
         self.url = line[len(READY) :].strip()
         threading.Thread(target=self._drain, daemon=True).start()

@@ -55,6 +55,11 @@ class Lab:
     def state(self, key_id: str) -> str:
         return str(self.kms.describe_key(KeyId=key_id)["KeyMetadata"]["KeyState"])
 
+    def kms_state_past_faults(self, key_id: str) -> str:
+        """The key's state once the faults are gone."""
+        self.emulator.faults([])
+        return self.state(key_id)
+
     def metadata(self, key_id: str) -> dict[str, Any]:
         answer: dict[str, Any] = self.kms.describe_key(KeyId=key_id)["KeyMetadata"]
         return answer

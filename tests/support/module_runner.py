@@ -13,6 +13,8 @@ import json
 from collections.abc import Iterator
 from typing import Any
 
+import botocore.loaders
+import botocore.session
 from ansible.module_utils import basic
 
 try:
@@ -28,6 +30,10 @@ except ImportError:  # ansible-core before 2.18
         finally:
             basic._ANSIBLE_ARGS = before
 
+
+# botocore reads its models from JSON for every session: most of the time of a run, and the same every time.
+_LOADER = botocore.loaders.create_loader()
+botocore.session.create_loader = lambda *_search_path: _LOADER
 
 CONNECTION = {"region": "us-east-1", "access_key": "testing", "secret_key": "testing-secret"}
 

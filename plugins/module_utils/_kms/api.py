@@ -243,6 +243,20 @@ def generate_mac(kms: Connection, arn: str, message: bytes, algorithm: str) -> b
     return bytes(answer["Mac"])
 
 
+def list_keys(kms: Connection) -> list[str]:
+    """The ARNs of every key of the Region; ListKeys tells nothing else about them."""
+    return [str(entry["KeyArn"]) for entry in _pages(kms, "ListKeys", "Keys", Limit=1000)]
+
+
+def list_aliases(kms: Connection) -> dict[str, list[str]]:
+    """The alias names of every key of the Region, by key ID."""
+    found: dict[str, list[str]] = {}
+    for alias in _pages(kms, "ListAliases", "Aliases", Limit=100):
+        if alias.get("TargetKeyId"):
+            found.setdefault(alias["TargetKeyId"], []).append(alias["AliasName"])
+    return found
+
+
 def get_tag(kms: Connection, arn: str, name: str) -> str | None:
     """The value of a tag (ListResourceTags), or None."""
     tags = {tag["TagKey"]: tag["TagValue"] for tag in _pages(kms, "ListResourceTags", "Tags", KeyId=arn)}

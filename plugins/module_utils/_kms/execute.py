@@ -147,8 +147,8 @@ class Execution:
             self.lost_at = self.lost_at or time.time()
 
     def _disable(self, step: Step) -> None:
-        # Right after an import KMS may still take the key for PendingImport somewhere.
-        self._change(step, {"KeyId": self.key.arn}, also=("KMSInvalidStateException",))
+        # Until it is done the key is enabled that must not be.
+        self._change(step, {"KeyId": self.key.arn}, patient=True)
 
     def _rotate(self, step: Step) -> None:
         """Start the rotation. KMS answers at once and goes on in the background."""
@@ -198,14 +198,7 @@ class Execution:
 
     def _import_one(self, step: Step) -> None:
         was_lost, before = self.lost_at is not None, self.key
-        try:
-            answer = self._change(step, self._request_of(step), patient=was_lost)
-        except AnsibleKMSError as error:
-            if error.code not in _TOKEN_CODES or self.secret is None or self._renewed_token:
-                raise
-            self._renewed_token = True
-            self._wrap()
-            answer = self._change(step, self._request_of(step), patient=was_lost)
+        answer = self._change(step, None, patient=was_lost)
         self._check_answer(step, before, answer.get("KeyMaterialId"))
         if was_lost and self.key.key_state != models.PENDING_IMPORT:
             self.restored_at = time.time()
@@ -249,44 +242,65 @@ class Execution:
 
     # -- calls ---------------------------------------------------------------------------------------------------------
 
-    def _change(
-        self, step: Step, parameters: dict[str, Any], also: tuple[str, ...] = (), patient: bool = False
-    ) -> api.Answer:
+    def _change(self, step: Step, parameters: dict[str, Any] | None, patient: bool = False) -> api.Answer:
         """Make a changing call. After an unclear failure look whether it was carried out before repeating it.
 
-        patient: the key is unusable until this succeeds, so it is tried for all of wait_timeout.
+        parameters: None for an import, whose request is built anew when its token is refused.
+        patient: the key is down, or open, until this succeeds: it is tried for all of wait_timeout, whatever KMS says.
         """
         predicted = apply(self.key, step)
         deadline = time.monotonic() + self.request.wait_timeout
-        answer: api.Answer | None = None
         for number, pause in enumerate(pauses(), start=1):
             try:
-                answer = self.kms.call_once(step.operation, **parameters)
-                break
+                answer = self.kms.call_once(step.operation, **(parameters or self._request_of(step)))
             except AnsibleKMSError as error:
-                if not self._worth_repeating(error, also):
-                    raise
-                if ambiguous(error.exception):
-                    answer = self._recognised(step, predicted)
-                if answer is not None:
-                    break
-                if number >= ATTEMPTS and not (patient and time.monotonic() < deadline):
-                    raise
-            time.sleep(pause)
-        self._carried_out(step, predicted)
-        return answer or {}
+                last = time.monotonic() >= deadline if patient else number >= ATTEMPTS
+                seen = self._after_failure(step, predicted, error, patient, last)
+                if seen is None:
+                    time.sleep(pause)
+                    continue
+                answer = seen
+            self._carried_out(step, predicted)
+            return answer
+        raise AssertionError("pauses never end")
+
+    def _after_failure(
+        self, step: Step, predicted: Key, error: AnsibleKMSError, patient: bool, last: bool
+    ) -> api.Answer | None:
+        """The answer, when the call was carried out all the same; None when it is to be repeated; raises otherwise."""
+        if error.code in _TOKEN_CODES and self._may_renew_token(patient) and not last:
+            self._wrap()
+            return None
+        if not patient and not self._worth_repeating(error):
+            raise error
+        seen = self._recognised(step, predicted) if ambiguous(error.exception) else None
+        if seen is None and last:
+            raise error
+        return seen
+
+    def _may_renew_token(self, patient: bool) -> bool:
+        """Once, as a rule: a second refusal has another reason."""
+        first, self._renewed_token = not self._renewed_token, True
+        return self.secret is not None and (first or patient)
 
     def _carried_out(self, step: Step, predicted: Key) -> None:
         self.key = predicted
         self.done.append(step.operation)
         self.request_ids.append(self.kms.last_request_id(step.operation))
 
-    def _worth_repeating(self, error: AnsibleKMSError, also: tuple[str, ...]) -> bool:
+    def _worth_repeating(self, error: AnsibleKMSError) -> bool:
         young = ("NotFoundException",) if self.kms.young else ()
-        return transient(error.exception) or error.code in also + young
+        return transient(error.exception) or error.code in young
 
     def _recognised(self, step: Step, predicted: Key) -> api.Answer | None:
         """The answer that was lost, as far as a read shows that the call was carried out; None when it does not."""
+        try:
+            return self._look_for(step, predicted)
+        except AnsibleKMSError:
+            # Nothing can be read now. Repeating is harmless: KMS takes the same bytes and the same deletion twice.
+            return None
+
+    def _look_for(self, step: Step, predicted: Key) -> api.Answer | None:
         if step.operation == "RotateKeyOnDemand":
             return {} if self._rotation_seen(self.key.staged) else None
         listed = bool(predicted.materials or self.key.materials)
@@ -342,7 +356,15 @@ class Execution:
         self._wait(look, f"one that encrypts with the material {target}", waiters.ROTATION_DELAY)
 
     def _wait(self, look: Callable[[], dict[str, Any]], wanted: str, delay: float | None = None) -> None:
-        waiters.wait_until_seen(self.kms.client, look, self.request.key_id, wanted, self.request.wait_timeout, delay)
+        def patient_look() -> dict[str, Any]:
+            try:
+                return look()
+            except AnsibleKMSError as error:
+                # The change is made; that it cannot be read at this moment is no reason to call it failed.
+                return {"Seen": False, "Last": error.sentence}
+
+        key_id, timeout = self.request.key_id, self.request.wait_timeout
+        waiters.wait_until_seen(self.kms.client, patient_look, key_id, wanted, timeout, delay)
 
     def tidy_up(self) -> None:
         """After a failure: learn the key's state, and disable a key again that an import has enabled, if possible."""

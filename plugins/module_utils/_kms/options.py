@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from dataclasses import field
+from datetime import timedelta
 from typing import Any
 from typing import Callable
 from typing import TypeVar
@@ -222,6 +223,11 @@ def _request(options: Mapping[str, Any], key_id: str, offered: str | None) -> Re
 
 def _default_timeout(state: str) -> int:
     return ROTATION_WAIT_TIMEOUT if state == "current" else DEFAULT_WAIT_TIMEOUT
+
+
+def read_duration(option: str, text: str | None) -> timedelta | None:
+    """A duration option that stands alone. Raises AnsibleKMSError that names it."""
+    return _parsed({option: text}, option, parse_duration)
 
 
 def _parsed(options: Mapping[str, Any], name: str, parse: Callable[[str], T]) -> T | None:

@@ -47,7 +47,7 @@ def entry(result: Result) -> dict[str, Any]:
     key = result.after or result.before
     fields: dict[str, Any] = {"key_id": result.requested_key_id}
     if key is not None:
-        fields.update(_key_fields(key))
+        fields.update(key_fields(key))
     fields.update(
         changed=result.changed,
         key_material_id=result.key_material_id or None,
@@ -62,7 +62,7 @@ def entry(result: Result) -> dict[str, Any]:
     return fields
 
 
-def _key_fields(key: Key) -> dict[str, Any]:
+def key_fields(key: Key) -> dict[str, Any]:
     expiration = key.expiration
     return {
         "key_id": key.key_id,
@@ -89,7 +89,7 @@ def diff(result: Result) -> dict[str, Any]:
 def _lineage(key: Key | None) -> dict[str, Any]:
     if key is None:
         return {}
-    shown = {name: value for name, value in _key_fields(key).items() if name not in ("key_id", "key_arn", "key_spec")}
+    shown = {name: value for name, value in key_fields(key).items() if name not in ("key_id", "key_arn", "key_spec")}
     if key.current_key_material_id == UNNAMED:
         shown["current_key_material_id"] = _UNKNOWN
     if key.materials:

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from conformance import crypto
@@ -111,14 +112,22 @@ class Family:
         return self.row("delete", "delete_imported_key_material", {"KeyId": self.arn})
 
 
+def _repeated(byte: bytes, length: int) -> bytes:
+    return byte * length
+
+
+def _in_ber(spec: str) -> bytes:
+    return crypto.indefinite(crypto.pkcs8(spec))
+
+
 def hmac_rows(spec: str) -> list[Row]:
     length, bits = HMAC_LENGTHS[spec], int(spec[5:])
     algorithm = f"HMAC_SHA_{bits}"
     family = Family(spec, "GENERATE_VERIFY_MAC", {"MacAlgorithms": [algorithm]})
-    right = lambda: b"A" * length  # noqa: E731
+    right = partial(_repeated, b"A", length)
     mac = {"Mac": crypto.mac(right(), MAC_MESSAGE, bits), "MacAlgorithm": algorithm, "KeyId": family.arn}
-    short = family.loading(lambda: b"A" * (length - 1))
-    other = family.loading(lambda: b"B" * length)
+    short = family.loading(partial(_repeated, b"A", length - 1))
+    other = family.loading(partial(_repeated, b"B", length))
     mismatch = f"Imported key material does not have the expected identifier ({{material_{spec}}})."
     return [
         family.create(),
@@ -155,8 +164,8 @@ def _signing(spec: str) -> tuple[str, list[str]]:
 def asymmetric_rows(spec: str) -> list[Row]:
     algorithm, algorithms = _signing(spec)
     family = Family(spec, "SIGN_VERIFY", {"SigningAlgorithms": algorithms})
-    right = lambda: crypto.pkcs8(spec)  # noqa: E731
-    ber = lambda: crypto.indefinite(crypto.pkcs8(spec))  # noqa: E731
+    right = partial(crypto.pkcs8, spec)
+    ber = partial(_in_ber, spec)
     no_direct = spec in RSA or spec in TOO_SMALL_FOR
     oaep = family.parameters("direct_2048", "RSAES_OAEP_SHA_256", "RSA_2048")
     no_ber = family.refused("ber_reimport", "import_key_material", BAD_BLOB, **family.loading(ber))

@@ -1,0 +1,168 @@
+# Copyright: byok.aws contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What EXTERNAL keys there are, and what becomes of their material: found, read and reconciled."""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from dataclasses import field
+from dataclasses import replace
+from datetime import datetime
+from datetime import timedelta
+from typing import Any
+from typing import Callable
+
+from . import api
+from . import lineage
+from . import models
+from .errors import INVALID_INPUT
+from .errors import AnsibleKMSError
+from .errors import invalid
+from .identifiers import key_id_problem
+from .models import Key
+from .models import Material
+from .options import POOL_SIZE
+from .pacing import Pacer
+from .pacing import Turns
+from .results import instant
+from .results import key_fields
+
+# What a key that may not be read, or is not there, is no reason to fail for.
+_LISTED_CODES = ("AccessDeniedException", "NotFoundException", "InvalidArnException", INVALID_INPUT)
+
+
+@dataclass
+class Found:
+    """One key of the inventory: read, or with the reason why it could not be."""
+
+    requested: str
+    key: Key | None = None
+    error: dict[str, Any] | None = None
+    aliases: list[str] = field(default_factory=list)
+
+    @property
+    def external(self) -> bool:
+        return self.key is None or self.key.origin == "EXTERNAL"
+
+
+def survey(client: Any, key_ids: list[str] | None, pacer: Pacer) -> list[Found]:
+    """The keys named, in the order given, or every EXTERNAL key of the Region. Raises AnsibleKMSError."""
+    for key_id in key_ids or []:
+        problem = key_id_problem(key_id, str(client.meta.region_name))
+        if problem:
+            raise invalid(f"key_ids: {key_id}: {problem}")
+    listing = api.Connection(client, "all keys", Turns(pacer))
+    wanted = api.list_keys(listing) if key_ids is None else key_ids
+    aliases = _aliases(listing)
+
+    def read(key_id: str) -> Found:
+        return _read(api.Connection(client, key_id, Turns(pacer)), key_id)
+
+    found = _each(wanted, read)
+    for one in found:
+        one.aliases = aliases.get(one.key.key_id, []) if one.key else []
+    return [one for one in found if key_ids is not None or one.external]
+
+
+def _each(key_ids: list[str], read: Callable[[str], Found]) -> list[Found]:
+    if len(key_ids) <= 1:
+        return [read(key_id) for key_id in key_ids]
+    with ThreadPoolExecutor(max_workers=min(POOL_SIZE, len(key_ids))) as pool:
+        return list(pool.map(read, key_ids))
+
+
+def _aliases(kms: api.Connection) -> dict[str, list[str]]:
+    try:
+        return api.list_aliases(kms)
+    except AnsibleKMSError as error:
+        # The names are a comfort; without the permission the keys are listed all the same.
+        if error.code != "AccessDeniedException":
+            raise
+    return {}
+
+
+def _read(kms: api.Connection, key_id: str) -> Found:
+    found = Found(key_id)
+    try:
+        found.key = api.describe_key(kms, key_id)
+        if not found.external:
+            raise invalid(f"the key {key_id} has the origin {found.key.origin}; it has no imported material")
+        if found.key.symmetric and not found.key.never_imported:
+            found.key = replace(found.key, materials=api.list_materials(kms, found.key.arn))
+    except AnsibleKMSError as error:
+        if error.code not in _LISTED_CODES:
+            raise
+        found.error = {"code": error.code, "message": error.sentence, "operation": error.operation}
+    return found
+
+
+def expires_within(found: Found, within: timedelta) -> bool:
+    """Whether a material expires in that time or has expired. What could not be read may, and is kept."""
+    if found.error is not None or found.key is None:
+        return True
+    soonest = next_expiry(found.key)
+    return soonest is not None and soonest - found.key.now <= within
+
+
+def next_expiry(key: Key) -> datetime | None:
+    """The earliest instant at which material that counts is, or was, deleted by KMS."""
+    instants = [entry.expiration.valid_to for entry in key.materials if entry.permanent and entry.expiration]
+    if not key.materials and key.expiration:
+        instants = [key.expiration.valid_to]
+    return min((one for one in instants if one is not None), default=None)
+
+
+def entry(found: Found) -> dict[str, Any]:
+    """One key as kms_imported_material_info returns it."""
+    key = found.key
+    shown: dict[str, Any] = {"key_id": found.requested, "aliases": found.aliases, "error": found.error}
+    if key is None:
+        return shown
+    soonest = next_expiry(key)
+    shown.update(key_fields(key))
+    shown.update(
+        key_usage=key.key_usage,
+        origin=key.origin,
+        creation_date=instant(key.creation_date),
+        multi_region=key.multi_region_type is not None,
+        multi_region_key_type=key.multi_region_type,
+        replica_regions=list(key.replica_regions),
+        usable=key.enabled,
+        seconds_to_expiry=int((soonest - key.now).total_seconds()) if soonest else None,
+        materials=[_material(one, key.now) for one in key.materials],
+        missing_key_material_ids=[one.key_material_id for one in key.missing],
+        pending_key_material_id=key.staged.key_material_id if key.staged else None,
+        rotations_left=key.rotations_left,
+    )
+    return shown
+
+
+def _material(one: Material, now: datetime) -> dict[str, Any]:
+    return {
+        "key_material_id": one.key_material_id,
+        "key_material_state": one.key_material_state,
+        "import_state": models.IMPORTED if one.loaded(now) else models.NOT_IMPORTED,
+        "expired": _outdated(one, now),
+        "expiration_model": one.expiration.model if one.expiration else None,
+        "valid_to": instant(one.expiration.valid_to) if one.expiration else None,
+        "key_material_description": lineage.split(one.description)[0],
+        "rotation_date": instant(one.rotation_date),
+    }
+
+
+def warnings(found: list[Found]) -> list[str]:
+    """Where two answers of KMS disagreed, and which was believed."""
+    return [
+        f"ListKeyRotations still shows material of the key {one.key.key_id} as IMPORTED whose valid_to is past; it is "
+        "reported as PENDING_IMPORT, as DescribeKey and the clock have it"
+        for one in found
+        if one.key and any(_outdated(entry, one.key.now) for entry in one.key.materials)
+    ]
+
+
+def _outdated(one: Material, now: datetime) -> bool:
+    # After an expiry the list goes on saying IMPORTED; DescribeKey and the clock tell the truth.
+    return one.import_state == models.IMPORTED and not one.loaded(now)

@@ -1,0 +1,429 @@
+# Copyright: byok.aws contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The report of a rotation, as docs/report-schema.md describes it, from the results of the role's tasks. Pure.
+
+Nothing is copied whole from a result: every field is named here, so that what does not belong into a report is not in
+it.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping
+from collections.abc import Sequence
+from datetime import datetime
+from datetime import timezone
+from typing import Any
+
+from . import models
+from .rotation import DELETE
+from .rotation import IMPORT
+from .rotation import PREPARING
+from .rotation import STATES
+from .rotation import Attempt
+from .rotation import Facts
+from .rotation import Track
+from .rotation import bare
+from .rotation import iso
+from .rotation import refusal_sentence
+from .rotation import run_id
+from .rotation import tracks
+from .rotation import trouble
+from .rotation import unproved
+
+SCHEMA = 1
+# Codes after which it is not known whether KMS carried the call out.
+_UNCLEAR = ("ConnectionFailure", "KMSInternalException", "DependencyTimeoutException")
+_CANARY_KINDS = {
+    "ENCRYPT_DECRYPT": "encrypt",
+    "GENERATE_VERIFY_MAC": "mac",
+    "SIGN_VERIFY": "sign",
+    "KEY_AGREEMENT": "public_key",
+}
+
+
+def report(facts: Facts, version: str, host: str) -> dict[str, Any]:
+    """The whole report."""
+    way = tracks(facts)
+    stopped = _stop(facts, way)
+    entries = [_entry(track, facts, stopped) for track in way]
+    return {
+        "schema": SCHEMA,
+        "collection": {"name": "byok.aws", "version": version},
+        "run": _run(facts, entries, host),
+        "summary": _summary(entries),
+        "keys": entries,
+        "sign_off": [
+            {"role": one["role"], "statements": list(one["statements"])} for one in facts.get("sign_off") or []
+        ],
+    }
+
+
+def _stop(facts: Facts, way: Sequence[Track]) -> str | None:
+    """Why the run stopped before its end, for the keys that it did not get to."""
+    if any(track.refusal for track in way):
+        return None
+    broken = facts["run"].get("broken")
+    return f"The run broke off: {broken}" if broken else None
+
+
+def _run(facts: Facts, entries: Sequence[Mapping[str, Any]], host: str) -> dict[str, Any]:
+    run = facts["run"]
+    arn = next((entry["key_arn"] for entry in entries if str(entry["key_arn"]).startswith("arn:")), "")
+    parts = [*str(arn).split(":"), "", "", "", "", ""]
+    started, finished = float(run["started"]), float(run["finished"])
+    return {
+        "id": run_id(facts),
+        "started_at": iso(started),
+        "started_epoch": started,
+        "finished_at": iso(finished),
+        "finished_epoch": finished,
+        "strategy": run["strategy"],
+        "check_mode": bool(run["check_mode"]),
+        "outcome": _run_outcome(facts, entries),
+        "region": parts[3] or "unknown",
+        "account": parts[4] or "unknown",
+        "host": host,
+        "operator": run.get("operator") or None,
+        "batch_size": int(run["batch_size"]),
+        "change_reference": run.get("change_reference") or None,
+    }
+
+
+def _run_outcome(facts: Facts, entries: Sequence[Mapping[str, Any]]) -> str:
+    if facts["run"]["check_mode"]:
+        return "planned"
+    failed = any(entry["outcome"] in ("failed", "refused", "not_started") for entry in entries)
+    return "failed" if failed or facts["run"].get("broken") else "succeeded"
+
+
+def _summary(entries: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    outcomes = Counter(entry["outcome"] for entry in entries)
+    spans = [entry["unavailable_seconds"] for entry in entries if entry["unavailable_seconds"] is not None]
+    return {
+        "keys": len(entries),
+        "changed": outcomes["changed"] + outcomes["planned"],
+        "unchanged": outcomes["unchanged"],
+        "failed": outcomes["failed"],
+        "refused": outcomes["refused"],
+        "not_started": outcomes["not_started"],
+        "longest_unavailable_seconds": max(spans, default=0.0),
+        "total_unavailable_seconds": round(sum(spans), 4),
+    }
+
+
+# -- one key -----------------------------------------------------------------------------------------------------------
+
+
+def _entry(track: Track, facts: Facts, stopped: str | None) -> dict[str, Any]:
+    run = facts["run"]
+    check_mode, now = bool(run["check_mode"]), float(run["started"])
+    outcome = _outcome(track, check_mode)
+    operations = _planned_operations(track) if check_mode else _operations(track)
+    return {
+        "key_id": str(track.read("key_id") or track.key_id),
+        "key_arn": track.arn,
+        "aliases": _aliases(track),
+        "key_spec": track.key_spec,
+        "key_usage": str(track.look.get("key_usage") or "unknown"),
+        "state": STATES[track.strategy],
+        "before": _side(track.before, now),
+        "after": _after(track, check_mode, float(run["finished"])),
+        "operations": operations,
+        **_outage(track, operations, check_mode),
+        "proof": _proof(track, check_mode),
+        "canary": _canary(track, facts, check_mode),
+        "outcome": outcome,
+        "error": _error(track, outcome, stopped),
+        "warnings": _warnings(track, check_mode),
+    }
+
+
+def _outcome(track: Track, check_mode: bool) -> str:
+    if track.refusal:
+        return "refused"
+    if track.to_do and check_mode:
+        return "planned"
+    if track.plan is None or (track.to_do and not track.attempts):
+        return "not_started"
+    if trouble(track):
+        return "failed"
+    return "changed" if track.changed else "unchanged"
+
+
+def _aliases(track: Track) -> list[str]:
+    """The name that the caller used comes first: it stands for the key."""
+    names = [str(name) for name in track.look.get("aliases") or []]
+    own = track.key_id[track.key_id.index("alias/") :] if "alias/" in track.key_id else None
+    return [own] + [name for name in names if name != own] if own else names
+
+
+def _side(facts: Mapping[str, Any] | None, now: float) -> dict[str, Any] | None:
+    if not facts:
+        return None
+    return {
+        "key_state": str(facts.get("key_state") or "unknown"),
+        "current_key_material_id": facts.get("current_key_material_id"),
+        "expiration_model": facts.get("expiration_model"),
+        "valid_to": zulu(facts.get("valid_to")),
+        "materials": [_material(one, now) for one in facts.get("materials") or []],
+    }
+
+
+def _material(one: Mapping[str, Any], now: float) -> dict[str, Any]:
+    valid_to = zulu(one.get("valid_to"))
+    # KMS goes on listing expired material as imported; only staged material may still be used then.
+    permanent = one.get("key_material_state") in (models.CURRENT, models.NON_CURRENT)
+    expired = permanent and valid_to is not None and epoch(valid_to) <= now
+    return {
+        "key_material_id": str(one.get("key_material_id")),
+        "key_material_state": str(one.get("key_material_state")),
+        "import_state": models.NOT_IMPORTED if expired else str(one.get("import_state")),
+        "expiration_model": one.get("expiration_model"),
+        "valid_to": valid_to,
+        "key_material_description": one.get("key_material_description") or None,
+    }
+
+
+def zulu(instant: Any) -> str | None:
+    """An ISO 8601 instant with an offset, with Z in its place."""
+    return None if instant is None else iso(epoch(str(instant))).replace(".000Z", "Z")
+
+
+def epoch(instant: str) -> float:
+    return datetime.fromisoformat(instant.replace("Z", "+00:00")).astimezone(timezone.utc).timestamp()
+
+
+def _after(track: Track, check_mode: bool, now: float) -> dict[str, Any] | None:
+    if not check_mode:
+        return _side(track.verified.diff.get("before") if track.verified else None, now)
+    if track.plan is None or track.refusal:
+        return None
+    return _side(track.before if track.done_earlier else track.plan.diff.get("after"), now)
+
+
+# -- operations --------------------------------------------------------------------------------------------------------
+
+
+def _planned_operations(track: Track) -> list[dict[str, Any]]:
+    if not track.to_do or track.plan is None:
+        return []
+    names = [str(name) for name in track.plan.entry.get("operations") or []]
+    nothing = dict.fromkeys(("started_at", "started_epoch", "finished_at", "finished_epoch", "request_id"))
+    return [
+        {
+            "operation": name,
+            "purpose": _purpose(name, names[:number], names[number + 1 :]),
+            **nothing,
+            "outcome": "planned",
+            "key_material_id": _about(track, track.plan, name),
+        }
+        for number, name in enumerate(names)
+    ]
+
+
+def _operations(track: Track) -> list[dict[str, Any]]:
+    """Every changing call of every attempt, in the order in which they were sent."""
+    calls = [
+        (call, one) for one in track.attempts for call in one.entry.get("calls") or [] if call["operation"] != PREPARING
+    ]
+    names = [str(call["operation"]) for call, _one in calls]
+    return [
+        _call(call, _purpose(names[number], names[:number], names[number + 1 :]), _about(track, one, names[number]))
+        for number, (call, one) in enumerate(calls)
+    ]
+
+
+def _call(call: Mapping[str, Any], purpose: str | None, key_material_id: str | None) -> dict[str, Any]:
+    lost = call["outcome"] == "ConnectionFailure"
+    started, finished = float(call["started"]), float(call["finished"])
+    return {
+        "operation": str(call["operation"]),
+        "purpose": purpose,
+        "started_at": iso(started),
+        "started_epoch": started,
+        "finished_at": None if lost else iso(finished),
+        "finished_epoch": None if lost else finished,
+        "outcome": {"Success": "succeeded", "ConnectionFailure": "lost"}.get(call["outcome"], "failed"),
+        "request_id": call.get("request_id") or None,
+        "key_material_id": key_material_id,
+    }
+
+
+def _purpose(name: str, earlier: Sequence[str], later: Sequence[str]) -> str | None:
+    if name == IMPORT and DELETE not in earlier:
+        if DELETE in later:
+            return "prove"
+        return "stage" if "RotateKeyOnDemand" in later else "import"
+    return {
+        IMPORT: "stage" if "RotateKeyOnDemand" in later else "import",
+        DELETE: "delete",
+        "RotateKeyOnDemand": "rotate",
+        "DisableKey": "disable",
+        "TagResource": "remember",
+        "UntagResource": "forget",
+    }.get(name)
+
+
+def _about(track: Track, attempt: Attempt, name: str) -> str | None:
+    """The material that a call was about. On the way to other material, a deletion is that of a third one."""
+    if name not in (IMPORT, DELETE, "RotateKeyOnDemand") or (name == DELETE and track.strategy != "reimport"):
+        return None
+    found = attempt.entry.get("key_material_id")
+    return str(found) if found else None
+
+
+# -- when it could not be used -----------------------------------------------------------------------------------------
+
+_NOT_INTERRUPTED = dict.fromkeys(
+    ("unavailable_from", "unavailable_from_epoch", "unavailable_to", "unavailable_to_epoch")
+)
+
+
+def _outage(track: Track, operations: Sequence[Mapping[str, Any]], check_mode: bool) -> dict[str, Any]:
+    """From the request to delete to the answer to the import: at most that long the key could not be used."""
+    if check_mode:
+        planned = track.plan.entry.get("unavailable_seconds") if track.plan and track.to_do else 0.0
+        return {"unavailable_seconds": planned, **_NOT_INTERRUPTED}
+    if track.before.get("key_state") != models.ENABLED or not _was_deleted(track):
+        # What was not usable before was not interrupted; of a run that gave no account nothing is known.
+        return {"unavailable_seconds": None if track.unusable else 0.0, **_NOT_INTERRUPTED}
+    return _span(_cut(track), _restored(track, operations))
+
+
+def _was_deleted(track: Track) -> bool:
+    if track.strategy != "reimport":
+        return False
+    return any(one.deleted for one in track.attempts) or (track.unusable and _cut(track) is not None)
+
+
+def _cut(track: Track) -> float | None:
+    """When the first request to delete was sent that KMS may have carried out."""
+    sent = [
+        float(call["started"])
+        for one in track.attempts
+        for call in one.entry.get("calls") or []
+        if call["operation"] == DELETE and call["outcome"] in ("Success", *_UNCLEAR)
+    ]
+    return sent[0] if sent else None
+
+
+def _restored(track: Track, operations: Sequence[Mapping[str, Any]]) -> float | None:
+    """When the import was answered that ended it; when its answer was lost, when that was known at the latest."""
+    cut = _cut(track)
+    imports = [
+        one for one in operations if one["operation"] == IMPORT and cut is not None and one["started_epoch"] >= cut
+    ]
+    answered = [float(one["finished_epoch"]) for one in imports if one["outcome"] == "succeeded"]
+    if answered or track.unusable or not imports:
+        return answered[0] if answered else None
+    return max(
+        float(call["finished"])
+        for one in track.attempts
+        for call in one.entry.get("calls") or []
+        if call["operation"] == IMPORT
+    )
+
+
+def _span(start: float | None, end: float | None) -> dict[str, Any]:
+    return {
+        "unavailable_seconds": None if start is None or end is None else round(end - start, 4),
+        "unavailable_from": None if start is None else iso(start),
+        "unavailable_from_epoch": start,
+        "unavailable_to": None if end is None else iso(end),
+        "unavailable_to_epoch": end,
+    }
+
+
+# -- proof, canary, what went wrong ------------------------------------------------------------------------------------
+
+
+def _proof(track: Track, check_mode: bool) -> dict[str, Any] | None:
+    """The proof that the change rested on; for new material the one that the look afterwards gave."""
+    wrong = (track.error or {}).get("code") == "IncorrectKeyMaterialException"
+    found = [one for one in (*reversed(track.attempts), track.plan, track.verified) if one and one.entry.get("proof")]
+    if not found:
+        return None if not wrong else {"method": "reimport", "verdict": "mismatch", "material_id": None}
+    entry = found[0].entry
+    # What only an import can prove is not proved by a plan.
+    imported = any(IMPORT in (one.entry.get("operations") or []) for one in track.attempts)
+    open_yet = entry["proof"] == "reimport" and (check_mode or not imported)
+    verdict = "mismatch" if wrong else "unknown" if open_yet else "match"
+    return {"method": entry["proof"], "verdict": verdict, "material_id": entry.get("key_material_id") or None}
+
+
+def _canary(track: Track, facts: Facts, check_mode: bool) -> dict[str, Any] | None:
+    if not facts["run"].get("canary") or not track.to_do:
+        return None
+    if check_mode:
+        return _planned_canary(track)
+    if track.taken is None:
+        return None
+    if track.taken.get("verdict") != "taken":
+        return _told(str(track.taken.get("kind") or "none"), "skipped", None, None, track.taken.get("note"))
+    return _proved_canary(track, track.taken)
+
+
+def _planned_canary(track: Track) -> dict[str, Any]:
+    state = track.before.get("key_state")
+    kind = _CANARY_KINDS.get(str(track.look.get("key_usage")), "none")
+    if state != models.ENABLED or kind == "none":
+        note = f"the key is {state}" if state != models.ENABLED else "there is none for this key usage"
+        return _told("none", "skipped", None, None, note)
+    return _told(kind, "planned", None, None, None)
+
+
+def _proved_canary(track: Track, taken: Mapping[str, Any]) -> dict[str, Any]:
+    kind, note = str(taken["kind"]), taken.get("note")
+    if track.proved is None:
+        if track.unusable:
+            return _told(kind, "failed", "answered", "not tried", "the key holds no material")
+        return _told(kind, "skipped", "answered", "not tried", "the change failed" if track.error else note)
+    verdict = str(track.proved["verdict"])
+    after = {"passed": "answered, same result", "failed": "not the same result"}.get(verdict, "not tried")
+    return _told(kind, verdict, "answered", after, "; ".join(filter(None, (note, track.proved.get("note")))) or None)
+
+
+def _told(kind: str, verdict: str, before: str | None, after: str | None, note: Any) -> dict[str, Any]:
+    return {"kind": kind, "before": before, "after": after, "verdict": verdict, "note": note or None}
+
+
+def _error(track: Track, outcome: str, stopped: str | None) -> dict[str, Any] | None:
+    if outcome == "refused":
+        code = (track.refusal or {}).get("code")
+        return {
+            "code": "refused" if code in ("RefusedByPlan", "InvalidInput") else code,
+            "message": refusal_sentence(track),
+            "heal_command": None,
+        }
+    if outcome == "not_started" and stopped:
+        return {"code": None, "message": stopped, "heal_command": None}
+    problem = trouble(track) if outcome == "failed" else None
+    if not problem:
+        return None
+    return {
+        "code": problem.get("code"),
+        "message": bare(problem["message"]),
+        "heal_command": problem.get("heal_command"),
+    }
+
+
+def _warnings(track: Track, check_mode: bool) -> list[str]:
+    told = list((track.plan.warnings if track.plan else ()) if check_mode else ())
+    told += [text for one in track.attempts for text in one.warnings]
+    if track.done_earlier and not track.to_do and not track.attempts and track.record:
+        told.append(_earlier(track.record))
+    first = track.attempts[0] if len(track.attempts) > 1 else None
+    if first is not None and first.error:
+        told.append(f"A first try failed, and a second one was made: {bare(first.error['message'])}")
+    if track.attempts and not track.error and unproved(track):
+        told.append("Reading alone does not prove this material; KMS compared the bytes when it took them.")
+    return list(dict.fromkeys(told))
+
+
+def _earlier(record: Mapping[str, Any]) -> str:
+    calls = [f"{one['operation']} {one['request_id']}" for one in record.get("calls") or [] if one.get("request_id")]
+    made = f" ({', '.join(calls)})" if calls else ""
+    return f"Done in an earlier run of this rotation, {record.get('finished_at')}{made}; nothing was left to do."

@@ -1,0 +1,459 @@
+# Copyright: byok.aws contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The course of a rotation, as the role kms_material_rotation needs to know it: from the results of its tasks to what
+has to be done next, what a journal keeps, and what has to be said. Pure; nothing here has ever seen a material.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from collections.abc import Mapping
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from datetime import timezone
+from typing import Any
+from typing import Optional
+
+from . import models
+
+Facts = Mapping[str, Any]
+# In annotations that are run: | is for Python 3.10 and later.
+Entry = Optional[Mapping[str, Any]]
+
+STATES = {"reimport": "reimported", "on_demand": "current", "alias": "alias"}
+PREPARING = "GetParametersForImport"
+DELETE = "DeleteImportedKeyMaterial"
+IMPORT = "ImportKeyMaterial"
+
+DONE, FAILED, LEFT = "done", "failed", "left"
+UNFINISHED, COMPLETED = "unfinished", "completed"
+# An unfinished journal that is older belongs to a rotation that nobody means any more.
+JOURNAL_LIFETIME = 7 * 24 * 3600
+
+_HEALING = "; to heal it: "
+_LOST_RESULT = {"code": "Unknown", "message": "the task ended without a result for this key", "heal_command": None}
+
+
+@dataclass(frozen=True)
+class Attempt:
+    """One call of the module on a key: the entry of its result, its diff, and the warnings that are about this key."""
+
+    entry: Mapping[str, Any]
+    diff: Mapping[str, Any]
+    warnings: tuple[str, ...] = ()
+
+    @property
+    def error(self) -> Entry:
+        error: Entry = self.entry.get("error")
+        return error
+
+    @property
+    def deleted(self) -> bool:
+        return DELETE in (self.entry.get("operations") or [])
+
+    @property
+    def missing(self) -> bool:
+        """Whether the key may be without its material because of this attempt."""
+        if not self.error:
+            return False
+        return "key_state" not in self.entry or self.entry["key_state"] == models.PENDING_IMPORT
+
+
+@dataclass(frozen=True)
+class Track:
+    """One key's way through the run."""
+
+    index: int
+    key_id: str
+    wish: Mapping[str, Any]
+    look: Mapping[str, Any]
+    plan: Attempt | None
+    attempts: tuple[Attempt, ...]
+    verified: Attempt | None
+    taken: Entry
+    proved: Entry
+    record: Entry
+    strategy: str
+
+    @property
+    def arn(self) -> str:
+        return str(self.read("key_arn") or self.key_id)
+
+    @property
+    def key_spec(self) -> str:
+        return str(self.read("key_spec") or "unknown")
+
+    def read(self, name: str) -> Any:
+        sources = [self.plan.entry if self.plan else {}, self.look]
+        return next((source[name] for source in sources if source.get(name)), None)
+
+    @property
+    def before(self) -> Mapping[str, Any]:
+        """The key as it was read before, as a diff shows it; empty when it could not be read."""
+        return (self.plan.diff.get("before") if self.plan else None) or {}
+
+    @property
+    def refusal(self) -> Entry:
+        return self.plan.error if self.plan else None
+
+    @property
+    def done_earlier(self) -> bool:
+        """Whether the journal has it, and the key still is as that run left it."""
+        if self.record is None or self.record.get("status") != DONE:
+            return False
+        if self.strategy == "on_demand" and self.planned:
+            return False
+        kept = ("key_state", "current_key_material_id")
+        return all((self.record.get(name) or None) == (self.before.get(name) or None) for name in kept)
+
+    @property
+    def planned(self) -> bool:
+        return self.plan is not None and bool(self.plan.entry.get("changed"))
+
+    @property
+    def to_do(self) -> bool:
+        return self.planned and not self.refusal and not self.done_earlier
+
+    @property
+    def last(self) -> Attempt | None:
+        return self.attempts[-1] if self.attempts else None
+
+    @property
+    def error(self) -> Entry:
+        return self.last.error if self.last else None
+
+    @property
+    def unusable(self) -> bool:
+        """Whether the key is left without its material, as far as is known."""
+        if self.verified and self.verified.diff.get("before"):
+            return bool(self.verified.diff["before"].get("key_state") == models.PENDING_IMPORT)
+        return self.last is not None and self.last.missing
+
+    @property
+    def changed(self) -> bool:
+        return any(one.entry.get("changed") for one in self.attempts)
+
+
+# -- from the facts ----------------------------------------------------------------------------------------------------
+
+
+def tracks(facts: Facts) -> list[Track]:
+    """One track for each key, in the order given."""
+    wishes = facts["wishes"]
+    arns = [_arn_of(facts, index, wish) for index, wish in enumerate(wishes)]
+    records = _records(facts, arns)
+    return [_track(facts, index, wish, records.get(arns[index])) for index, wish in enumerate(wishes)]
+
+
+def _track(facts: Facts, index: int, wish: Mapping[str, Any], record: Entry) -> Track:
+    key_id = str(wish["key_id"])
+    attempts = [_attempt(one, index, key_id) for one in facts.get("attempts") or []]
+    looks = facts.get("looks") or []
+    return Track(
+        index=index,
+        key_id=key_id,
+        wish=wish,
+        look=looks[index] if index < len(looks) else {},
+        plan=_plan(facts.get("preflight"), index, key_id),
+        attempts=tuple(one for one in attempts if one),
+        verified=_attempt(facts.get("verified"), index, key_id),
+        taken=_at(facts.get("taken"), "canaries", index),
+        proved=_at(facts.get("proved"), "canaries", index),
+        record=record,
+        strategy=str(facts["run"]["strategy"]),
+    )
+
+
+def _at(result: Entry, name: str, index: int) -> Entry:
+    """What a result holds about a key; results name the indices of the keys that they are about."""
+    indices = list((result or {}).get("indices") or [])
+    if result is None or index not in indices:
+        return None
+    entries = result.get(name) or []
+    position = indices.index(index)
+    found: Entry = entries[position] if position < len(entries) else None
+    return found
+
+
+def _plan(result: Entry, index: int, key_id: str) -> Attempt | None:
+    """The plan; None when the call failed as a whole because of another key."""
+    message = str((result or {}).get("msg") or "")
+    if failed_as_a_whole(result) and message.startswith("key ") and not message.startswith(f"key {key_id}:"):
+        return None
+    return _attempt(result, index, key_id)
+
+
+def failed_as_a_whole(result: Entry) -> bool:
+    """Whether there is no account of each key."""
+    return bool(result) and len((result or {}).get("kms_keys") or []) < len((result or {}).get("indices") or [])
+
+
+def _attempt(result: Entry, index: int, key_id: str) -> Attempt | None:
+    if not result or index not in (result.get("indices") or []):
+        return None
+    entry = _at(result, "kms_keys", index)
+    if entry is None:
+        message = str(result.get("msg") or _LOST_RESULT["message"])
+        return Attempt({"key_id": key_id, "error": {**_LOST_RESULT, "message": message}}, {})
+    names = [key_id, entry.get("key_id") or key_id, entry.get("key_arn") or key_id]
+    warnings = tuple(text for text in result.get("warnings") or [] if _is_about(str(text), names))
+    return Attempt(entry, _at(result, "diff", index) or {}, tuple(str(text) for text in warnings))
+
+
+def _is_about(text: str, names: Sequence[str]) -> bool:
+    return any(re.search(rf"(?<![\w/-]){re.escape(name)}(?![\w/-])", text) for name in names)
+
+
+def _arn_of(facts: Facts, index: int, wish: Mapping[str, Any]) -> str:
+    entry = _at(facts.get("preflight"), "kms_keys", index) or {}
+    looks = facts.get("looks") or []
+    look = looks[index] if index < len(looks) else {}
+    return str(entry.get("key_arn") or look.get("key_arn") or wish["key_id"])
+
+
+# -- the journal -------------------------------------------------------------------------------------------------------
+
+
+def identity(facts: Facts) -> str:
+    """What makes two runs the same rotation: the strategy, the change, the keys and what is wished of them."""
+    wishes = facts["wishes"]
+    named = [{**wish, "key_id": _arn_of(facts, index, wish)} for index, wish in enumerate(wishes)]
+    run = facts["run"]
+    whole = [
+        run["strategy"],
+        run.get("change_reference") or "",
+        sorted(json.dumps(one, sort_keys=True) for one in named),
+    ]
+    return hashlib.sha256(json.dumps(whole).encode()).hexdigest()
+
+
+def continues(facts: Facts) -> bool:
+    """Whether the journal that was found is the one of this rotation, broken off not long ago."""
+    found = facts.get("journal") or {}
+    if found.get("state") != UNFINISHED or found.get("rotation") != identity(facts):
+        return False
+    return float(facts["run"]["started"]) - float(found.get("updated") or 0) < JOURNAL_LIFETIME
+
+
+def _records(facts: Facts, arns: Sequence[str]) -> dict[str, Mapping[str, Any]]:
+    if not facts.get("journal") or not continues(facts):
+        return {}
+    return {record["key_arn"]: record for record in facts["journal"]["keys"] if record["key_arn"] in arns}
+
+
+def journal(facts: Facts, finished: bool, now: float) -> dict[str, Any]:
+    """What is written down after every batch. Holds no material, and nothing made of it."""
+    keys = [_record(track, now) for track in tracks(facts)]
+    whole = finished and all(record["status"] == DONE for record in keys)
+    return {
+        "schema": 1,
+        "collection": "byok.aws",
+        "id": run_id(facts),
+        "state": COMPLETED if whole else UNFINISHED,
+        "rotation": identity(facts),
+        "strategy": facts["run"]["strategy"],
+        "updated": now,
+        "updated_at": iso(now),
+        "keys": keys,
+    }
+
+
+def run_id(facts: Facts) -> str:
+    """A run that goes on where an earlier one broke off keeps its ID."""
+    return str(facts["journal"]["id"] if facts.get("journal") and continues(facts) else facts["run"]["id"])
+
+
+def _record(track: Track, now: float) -> dict[str, Any]:
+    if track.done_earlier and not track.attempts and track.record:
+        return dict(track.record)
+    last = track.last
+    seen = track.verified.diff.get("before") if track.verified else None
+    shown: Mapping[str, Any] = seen or (last.entry if last else track.before)
+    calls = [call for one in track.attempts for call in one.entry.get("calls") or [] if call["operation"] != PREPARING]
+    return {
+        "key_id": track.key_id,
+        "key_arn": track.arn,
+        "status": _status(track),
+        "finished_at": iso(max((float(call["finished"]) for call in calls), default=now)),
+        "key_state": shown.get("key_state"),
+        "current_key_material_id": shown.get("current_key_material_id"),
+        "calls": [
+            {"operation": call["operation"], "request_id": call.get("request_id"), "outcome": call["outcome"]}
+            for call in calls
+        ],
+    }
+
+
+def _status(track: Track) -> str:
+    if track.plan is not None and not track.planned and not track.refusal:
+        return DONE
+    if track.last is None:
+        return LEFT
+    return FAILED if trouble(track) else DONE
+
+
+# -- after the change --------------------------------------------------------------------------------------------------
+
+
+def trouble(track: Track) -> Mapping[str, Any] | None:
+    """What is wrong with a key in the end: the error of the change, of the look afterwards, or of the canary."""
+    if track.error:
+        return track.error
+    problem = _seen_problem(track)
+    if problem is None and (track.proved or {}).get("verdict") == "failed":
+        problem = f"the canary failed after the change: {(track.proved or {}).get('note')}"
+    return {"code": None, "message": problem, "heal_command": None} if problem else None
+
+
+def _seen_problem(track: Track) -> str | None:
+    """What an independent read shows that should be otherwise."""
+    seen = track.verified
+    if seen is None:
+        return None
+    if seen.error:
+        return f"in the end, the look at the key {track.key_id} failed: {bare(seen.error['message'])}"
+    state = (seen.diff.get("before") or {}).get("key_state")
+    if state == models.PENDING_IMPORT:
+        return f"in the end, the key {track.key_id} is {state}: not all of its materials are imported"
+    if track.before.get("key_state") == models.DISABLED and state != models.DISABLED:
+        return f"the key {track.key_id} was Disabled before the change and is {state} now"
+    left = seen.entry.get("operations") or []
+    if left and not unproved(track):
+        return f"in the end, there is still something to do for the key {track.key_id}: {', '.join(left)}"
+    return None
+
+
+def unproved(track: Track) -> bool:
+    """Whether reading alone cannot prove the material afterwards, as with wrapped material or on replicas."""
+    seen = track.verified
+    return seen is not None and seen.entry.get("operations") == [IMPORT] and seen.entry.get("proof") == "reimport"
+
+
+def bare(message: Any) -> str:
+    """The message without the command that heals it, which has a place of its own."""
+    return str(message).split(_HEALING, maxsplit=1)[0]
+
+
+def iso(epoch: float) -> str:
+    return datetime.fromtimestamp(epoch, timezone.utc).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+# -- what the tasks of the role ask ------------------------------------------------------------------------------------
+
+
+def course(facts: Facts) -> dict[str, Any]:
+    """Everything that the tasks of the role decide by."""
+    run = facts["run"]
+    way = tracks(facts)
+    return {
+        "continued": bool(facts.get("journal")) and continues(facts),
+        "done_earlier": [track.index for track in way if track.done_earlier and not track.to_do],
+        "refusals": refusals(way),
+        "to_do": [track.index for track in way if track.to_do],
+        "arns": [track.arn for track in way],
+        "plan": [plan_line(track) for track in way],
+        "to_rescue": _to_rescue(way, facts),
+        "stopped": any(track.last is not None and track.last.missing for track in way),
+        "progress": _progress(way),
+        "to_verify": [track.index for track in way if track.attempts or not (track.to_do or track.refusal)],
+        "to_prove": [_to_prove(track, str(run["strategy"])) for track in way if _provable(track)],
+        "failures": failures(way),
+        "outcome": _outcome(way, bool(run["check_mode"])),
+    }
+
+
+def refusals(way: Sequence[Track]) -> list[str]:
+    """One sentence for each key that cannot be changed as wished, with the strategy that would suit it."""
+    return [f"{track.key_id}: {refusal_sentence(track)}" for track in way if track.refusal]
+
+
+def refusal_sentence(track: Track) -> str:
+    message = bare((track.refusal or {}).get("message")).rstrip(".")
+    hint = _hint(track, message)
+    return f"{message}. {hint}" if hint else f"{message}."
+
+
+def _hint(track: Track, message: str) -> str | None:
+    symmetric = track.key_spec == models.SYMMETRIC
+    if track.strategy == "on_demand" and not symmetric and track.key_spec != "unknown":
+        return (
+            f"The strategy for new material in a {track.key_spec} key is alias; reimport deletes and imports the "
+            "material that the key has"
+        )
+    if track.strategy == "reimport" and "not the one that belongs to the key" in message:
+        other = "on_demand" if symmetric else "alias"
+        return f"The strategy reimport takes the same material only; the strategy for new material is {other}"
+    return None
+
+
+def plan_line(track: Track) -> str:
+    """A line of the dry run."""
+    name = f"{track.key_id} ({track.key_spec})"
+    if track.refusal:
+        return f"{name}: refused"
+    if track.plan is None:
+        return f"{name}: not planned"
+    if track.done_earlier:
+        return f"{name}: done in an earlier run, as the journal says"
+    operations = track.plan.entry.get("operations") or []
+    if not track.planned:
+        return f"{name}: nothing to do"
+    return f"{name}: {', '.join(operations) or 'wait for the rotation under way'}; {_outage(track.plan.entry)}"
+
+
+def _outage(entry: Mapping[str, Any]) -> str:
+    seconds = entry.get("unavailable_seconds")
+    if seconds is None:
+        return "unusable from then on"
+    return f"unusable for about {float(seconds):.3f} s" if float(seconds) else "not interrupted"
+
+
+def _to_rescue(way: Sequence[Track], facts: Facts) -> list[int]:
+    """The keys of the latest batch whose material may be missing because of it."""
+    if facts["run"]["strategy"] != "reimport" or not facts.get("attempts"):
+        return []
+    latest = facts["attempts"][-1]["indices"]
+    return [track.index for track in way if track.index in latest and track.last and track.last.missing]
+
+
+def _progress(way: Sequence[Track]) -> str:
+    tried = [track for track in way if track.attempts]
+    failed = sum(1 for track in tried if track.error)
+    left = sum(1 for track in way if track.to_do and not track.attempts)
+    return f"{len(tried) - failed} done, {failed} failed, {left} left"
+
+
+def _outcome(way: Sequence[Track], check_mode: bool) -> str:
+    changed = sum(1 for track in way if (track.to_do if check_mode else track.changed))
+    verb = "would be changed" if check_mode else "changed"
+    return f"{len(way)} keys: {changed} {verb}, {len(way) - changed} unchanged"
+
+
+def _provable(track: Track) -> bool:
+    return bool(track.attempts and not track.error and (track.taken or {}).get("verdict") == "taken")
+
+
+def _to_prove(track: Track, strategy: str) -> dict[str, Any]:
+    wanted: dict[str, Any] = {"key_id": track.arn, "canary": (track.taken or {}).get("canary")}
+    last = track.last
+    if strategy == "on_demand" and last is not None and last.entry.get("current_key_material_id"):
+        wanted["expected_key_material_id"] = last.entry["current_key_material_id"]
+    return {"index": track.index, "key": wanted}
+
+
+def failures(way: Sequence[Track]) -> list[str]:
+    """One sentence for each key that failed: what happened, whether it can be used, and the command that heals it."""
+    told = []
+    for track in way:
+        problem = trouble(track)
+        if problem:
+            unusable = "; THE KEY CANNOT BE USED" if track.unusable else ""
+            command = problem.get("heal_command")
+            heal = f"; to heal it: {command}" if command else ""
+            told.append(f"{track.key_id}: {bare(problem['message'])}{unusable}{heal}")
+    return told

@@ -1,0 +1,266 @@
+#!/usr/bin/python
+# Copyright: byok.aws contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: kms_imported_material_info
+version_added: 1.0.0
+short_description: State and expiry of imported key material in AWS KMS
+description:
+  - Lists AWS KMS keys whose origin is C(EXTERNAL), with every material that was imported into them, what is missing, and when
+    what expires.
+  - Finds the keys by itself when none is named, at the speed of the request quotas of KMS.
+  - After an expiry C(ListKeyRotations) goes on showing the material as imported. The module believes C(DescribeKey) and the
+    clock of KMS, and says so in a warning.
+author:
+  - byok.aws maintainers (@byok-aws)
+options:
+  key_ids:
+    description:
+      - The keys, each as key ID, key ARN, alias name (with C(alias/)) or alias ARN.
+      - When not set, every C(EXTERNAL) key of the Region is returned.
+    type: list
+    elements: str
+  expiring_within:
+    description:
+      - Return only keys with material that expires within this time, or has expired, such as V(30d) or V(12h).
+      - Keys that could not be read are returned all the same.
+    type: str
+extends_documentation_fragment:
+  - amazon.aws.common.modules
+  - amazon.aws.region.modules
+  - amazon.aws.boto3
+  - byok.aws._attributes
+  - byok.aws._attributes.actiongroup_aws
+  - byok.aws._attributes.info_module
+requirements:
+  - python >= 3.9
+  - botocore >= 1.38.31
+seealso:
+  - module: byok.aws.kms_imported_material
+  - module: amazon.aws.kms_key_info
+"""
+
+EXAMPLES = r"""
+- name: List every key with imported material
+  byok.aws.kms_imported_material_info:
+
+- name: List what expires within 30 days
+  byok.aws.kms_imported_material_info:
+    expiring_within: 30d
+  register: expiring
+
+- name: Look at one key
+  byok.aws.kms_imported_material_info:
+    key_ids:
+      - alias/payments
+"""
+
+RETURN = r"""
+kms_keys:
+  description: One entry for each key, in the order given or as KMS lists them.
+  returned: always
+  type: list
+  elements: dict
+  contains:
+    key_id:
+      description: The key ID; what was asked for when the key could not be read.
+      returned: always
+      type: str
+      sample: 1234abcd-12ab-34cd-56ef-1234567890ab
+    key_arn:
+      description: The key ARN.
+      returned: when the key could be read
+      type: str
+      sample: arn:aws:kms:us-east-1:111122223333:key/1234abcd-12ab-34cd-56ef-1234567890ab
+    aliases:
+      description: The alias names of the key.
+      returned: always
+      type: list
+      elements: str
+      sample: [alias/payments]
+    key_spec:
+      description: The key spec.
+      returned: when the key could be read
+      type: str
+      sample: SYMMETRIC_DEFAULT
+    key_usage:
+      description: The key usage.
+      returned: when the key could be read
+      type: str
+      sample: ENCRYPT_DECRYPT
+    key_state:
+      description: The key state.
+      returned: when the key could be read
+      type: str
+      sample: Enabled
+    enabled:
+      description: Whether the key is enabled.
+      returned: when the key could be read
+      type: bool
+      sample: true
+    usable:
+      description: Whether the key can be used now, with no material missing.
+      returned: when the key could be read
+      type: bool
+      sample: true
+    origin:
+      description: The origin of the material.
+      returned: when the key could be read
+      type: str
+      sample: EXTERNAL
+    creation_date:
+      description: When the key was created.
+      returned: when the key could be read
+      type: str
+      sample: "2030-01-01T00:00:00+00:00"
+    multi_region:
+      description: Whether it is a multi-Region key.
+      returned: when the key could be read
+      type: bool
+      sample: false
+    multi_region_key_type:
+      description: V(PRIMARY) or V(REPLICA) for a multi-Region key.
+      returned: when the key could be read
+      type: str
+      sample: PRIMARY
+    replica_regions:
+      description: The Regions of the replicas, as KMS lists them.
+      returned: when the key could be read
+      type: list
+      elements: str
+      sample: [eu-west-1]
+    current_key_material_id:
+      description: The material that encrypts. Symmetric keys only.
+      returned: when the key could be read
+      type: str
+      sample: 123456789012345678901234567890123456789012345678901234567890abcd
+    expiration_model:
+      description: Whether material of the key expires.
+      returned: when the key could be read
+      type: str
+      sample: KEY_MATERIAL_EXPIRES
+    valid_to:
+      description: When the first material of the key expires, as C(DescribeKey) has it.
+      returned: when the key could be read
+      type: str
+      sample: "2030-01-31T12:00:00+00:00"
+    seconds_to_expiry:
+      description: The time until the first material expires, negative when it has. Not set when none expires.
+      returned: when the key could be read
+      type: int
+      sample: 2592000
+    materials:
+      description: Every material, the oldest first. Symmetric keys only.
+      returned: when the key could be read
+      type: list
+      elements: dict
+      contains:
+        key_material_id:
+          description: The ID that KMS gave the material.
+          returned: always
+          type: str
+          sample: 123456789012345678901234567890123456789012345678901234567890abcd
+        key_material_state:
+          description: V(CURRENT), V(NON_CURRENT), V(PENDING_ROTATION) or V(PENDING_MULTI_REGION_IMPORT_AND_ROTATION).
+          returned: always
+          type: str
+          sample: CURRENT
+        import_state:
+          description: V(IMPORTED) or V(PENDING_IMPORT), reconciled with the clock.
+          returned: always
+          type: str
+          sample: IMPORTED
+        expired:
+          description: Whether C(ListKeyRotations) shows it as imported though its time is over.
+          returned: always
+          type: bool
+          sample: false
+        expiration_model:
+          description: Whether it expires.
+          returned: always
+          type: str
+          sample: KEY_MATERIAL_EXPIRES
+        valid_to:
+          description: When it expires.
+          returned: always
+          type: str
+          sample: "2030-01-31T12:00:00+00:00"
+        key_material_description:
+          description: The text kept with it, without the fingerprint.
+          returned: always
+          type: str
+          sample: vault item payments 2030
+        rotation_date:
+          description: When the key was rotated to it.
+          returned: always
+          type: str
+          sample: "2030-01-01T00:00:00+00:00"
+    missing_key_material_ids:
+      description: The materials that have to be imported again before the key can be used.
+      returned: when the key could be read
+      type: list
+      elements: str
+      sample: []
+    pending_key_material_id:
+      description: The material that waits for its rotation.
+      returned: when the key could be read
+      type: str
+      sample: 123456789012345678901234567890123456789012345678901234567890abcd
+    rotations_left:
+      description: How many on-demand rotations are left of 25. Symmetric keys only.
+      returned: when the key could be read
+      type: int
+      sample: 24
+    error:
+      description: Why the key could not be read, for example because access is denied.
+      returned: always
+      type: dict
+      contains:
+        code:
+          description: The error code of AWS.
+          returned: on failure
+          type: str
+        message:
+          description: What is wrong, on which key, and what to do.
+          returned: on failure
+          type: str
+        operation:
+          description: The API operation that failed.
+          returned: on failure
+          type: str
+"""
+
+from ansible_collections.amazon.aws.plugins.module_utils.modules import AnsibleAWSModule
+from ansible_collections.byok.aws.plugins.module_utils._kms import inventory
+from ansible_collections.byok.aws.plugins.module_utils._kms.errors import AnsibleKMSError
+from ansible_collections.byok.aws.plugins.module_utils._kms.options import client_config
+from ansible_collections.byok.aws.plugins.module_utils._kms.options import read_duration
+from ansible_collections.byok.aws.plugins.module_utils._kms.pacing import Pacer
+from ansible_collections.byok.aws.plugins.module_utils._kms.read import require_botocore
+
+
+def main():
+    spec = {
+        "key_ids": {"type": "list", "elements": "str", "no_log": False},
+        "expiring_within": {"type": "str"},
+    }
+    module = AnsibleAWSModule(argument_spec=spec, supports_check_mode=True)
+    try:
+        within = read_duration("expiring_within", module.params["expiring_within"])
+        require_botocore("to read the materials of symmetric keys")
+        client = module.client("kms", config=client_config())
+        found = inventory.survey(client, module.params["key_ids"], Pacer())
+    except AnsibleKMSError as error:
+        module.fail_json(msg=error.sentence, error={"code": error.code, "message": error.sentence})
+    for warning in inventory.warnings(found):
+        module.warn(warning)
+    kept = [one for one in found if within is None or inventory.expires_within(one, within)]
+    module.exit_json(changed=False, kms_keys=[inventory.entry(one) for one in kept])
+
+
+if __name__ == "__main__":
+    main()

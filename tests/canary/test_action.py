@@ -1,0 +1,201 @@
+# Copyright: byok.aws contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The action plugin's decisions: when the pipe is used, when there is a warning, what does not leave the controller."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from ansible import constants
+from ansible.plugins.action import ActionBase
+from ansible_collections.byok.aws.plugins.action.kms_imported_material import ActionModule
+
+SUDO = SimpleNamespace(name="sudo", require_tty=False, pipelining=True)
+# As in ansible-core before 2.18, whose become plugins do not say whether they have pipelining.
+OLD_SUDO = SimpleNamespace(name="sudo", require_tty=False)
+OLD_SU = SimpleNamespace(name="su", require_tty=False)
+SU = SimpleNamespace(name="su", require_tty=False, pipelining=False)
+MACHINECTL = SimpleNamespace(name="machinectl", require_tty=True, pipelining=True)
+
+
+class Connection:
+    """A connection that remembers what its option pipelining was while the module ran."""
+
+    transport = "local"
+    has_native_async = False
+    always_pipeline_modules = False
+
+    def __init__(self, has_pipelining: bool = True, become: Any = None, option: bool | None = False) -> None:
+        self.has_pipelining = has_pipelining
+        self.become = become
+        self.options = {} if option is None else {"pipelining": option}
+        self._shell = SimpleNamespace(tmpdir=None)
+
+    def get_option(self, name: str) -> Any:
+        return self.options[name]
+
+    def set_option(self, name: str, value: Any) -> None:
+        self.options[name] = value
+
+    def is_pipelining_enabled(self, wrap_async: bool = False) -> bool:
+        return False
+
+
+class Terminal(Connection):
+    """ssh with -tt among its arguments."""
+
+    transport = "ssh"
+
+    def _is_tty_requested(self) -> bool:
+        return True
+
+
+@pytest.fixture
+def action(monkeypatch):
+    """An action on a connection; what the module would have got is in its calls, warnings in its warnings."""
+
+    def make(connection: Any, asynchronous: int = 0, **arguments: Any) -> Any:
+        task = SimpleNamespace(
+            args=arguments, async_val=asynchronous, check_mode=False, action="byok.aws.kms_imported_material"
+        )
+        made: Any = ActionModule(
+            task,
+            connection,
+            SimpleNamespace(check_mode=False, pipelining=False),
+            loader=None,
+            templar=None,
+            shared_loader_obj=None,
+        )
+        made.calls, made.warnings = [], []
+
+        def execute(self: Any, **keywords: Any) -> dict[str, Any]:
+            piped = self._is_pipelining_enabled("new", keywords["wrap_async"])
+            self.calls.append((piped, dict(connection.options), keywords))
+            return {"changed": True}
+
+        monkeypatch.setattr(ActionBase, "_execute_module", execute)
+        monkeypatch.setattr(made, "_display", SimpleNamespace(warning=made.warnings.append))
+        return made
+
+    return make
+
+
+@pytest.mark.parametrize("become", [None, SUDO, OLD_SUDO], ids=["none", "sudo", "old sudo"])
+@pytest.mark.parametrize("option", [False, True, None])
+@pytest.mark.parametrize("keep", [False, True])
+def test_pipe_whatever_the_configuration_says(action, monkeypatch, become, option, keep):
+    monkeypatch.setattr(constants, "DEFAULT_KEEP_REMOTE_FILES", keep)
+    connection = Connection(become=become, option=option)
+    done = action(connection, key_id="alias/x", key_material="secret")
+    assert done.run(task_vars={}) == {"changed": True}
+    piped, options, keywords = done.calls[0]
+    assert piped is True
+    assert options.get("pipelining") is not False
+    assert keywords["module_name"] == "byok.aws.kms_imported_material"
+    assert done.warnings == []
+    # The connection is as it was, for the tasks after this one.
+    assert connection.options == ({} if option is None else {"pipelining": option})
+
+
+@pytest.mark.parametrize(
+    ("connection", "asynchronous", "reason"),
+    [
+        (Connection(), 60, "async needs a file"),
+        (Connection(has_pipelining=False), 0, "connection local has no pipelining"),
+        (Connection(become=SU), 0, "become method su"),
+        (Connection(become=OLD_SU), 0, "become method su"),
+        (Connection(become=MACHINECTL), 0, "become method machinectl"),
+        (Terminal(), 0, "ask for a terminal"),
+    ],
+)
+@pytest.mark.parametrize("keep", [False, True])
+def test_where_there_is_no_pipe_a_warning_says_why(action, monkeypatch, connection, asynchronous, reason, keep):
+    monkeypatch.setattr(constants, "DEFAULT_KEEP_REMOTE_FILES", keep)
+    done = action(connection, asynchronous, key_id="alias/x", key_material="secret")
+    done.run(task_vars={})
+    piped, options, _keywords = done.calls[0]
+    assert piped is False
+    # A terminal may be needed for become's prompt then.
+    assert options == {"pipelining": False}
+    assert len(done.warnings) == 1
+    assert reason in done.warnings[0]
+    assert ("left there" in done.warnings[0]) is keep
+    assert "secret" not in done.warnings[0]
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        {"key_material_file": "/etc/byok/material"},
+        {"encrypted_key_material": "AAAA", "import_token": "AAAA"},
+        {"state": "absent"},
+    ],
+)
+def test_no_warning_without_plaintext(action, arguments):
+    done = action(Connection(has_pipelining=False), key_id="alias/x", **arguments)
+    done.run(task_vars={})
+    assert done.warnings == []
+
+
+def test_option_is_restored_when_the_module_cannot_be_run(action, monkeypatch):
+    connection = Connection()
+    done = action(connection, key_id="alias/x", key_material="secret")
+
+    def fail(self: Any, **keywords: Any) -> None:
+        raise RuntimeError("no such host")
+
+    monkeypatch.setattr(ActionBase, "_execute_module", fail)
+    with pytest.raises(RuntimeError):
+        done.run(task_vars={})
+    assert connection.options == {"pipelining": False}
+
+
+@pytest.mark.parametrize("name", ["key_materials", "keyMaterial", "material", "key_material_b64", "KEY_MATERIAL"])
+@pytest.mark.parametrize("inside", [False, True], ids=["of the task", "of a key"])
+def test_misspelt_material_stays_on_the_controller(action, name, inside):
+    """Ansible shows the value of an option that it does not know, for it cannot know that it is secret."""
+    arguments = {"key_id": "alias/x", name: "secret"}
+    done = action(Connection(), **({"keys": [arguments]} if inside else arguments))
+    result = done.run(task_vars={})
+    assert result["failed"] is True
+    assert f"no option {name}" in result["msg"]
+    assert "secret" not in str(result)
+    assert done.calls == []
+
+
+@pytest.mark.parametrize(
+    "keys",
+    [{"key_material": "secret"}, [[{"key_material": "secret"}]], "key_material=secret", ["key_material=secret"], 5],
+)
+def test_keys_of_another_type_stay_on_the_controller(action, keys):
+    """Ansible shows what cannot be made a dictionary."""
+    done = action(Connection(), keys=keys)
+    result = done.run(task_vars={})
+    assert result == {"failed": True, "msg": "keys has to be a list of dictionaries; nothing was done"}
+    assert done.calls == []
+
+
+@pytest.mark.parametrize("keys", [None, [], [{"key_id": "alias/x", "key_material_file": "/x"}, {"key_id": "alias/y"}]])
+def test_keys_without_plaintext_cause_no_warning(action, keys):
+    done = action(Connection(has_pipelining=False), keys=keys)
+    assert done.run(task_vars={}) == {"changed": True}
+    assert done.warnings == []
+
+
+def test_plaintext_of_one_of_many_keys_causes_the_warning(action):
+    entries = [{"key_id": "alias/x"}, {"key_id": "alias/y", "key_material": "secret"}]
+    done = action(Connection(has_pipelining=False), keys=entries)
+    done.run(task_vars={})
+    assert len(done.warnings) == 1
+
+
+def test_every_option_with_material_in_its_name_is_known(action):
+    from ansible_collections.byok.aws.plugins.modules.kms_imported_material import argument_spec
+
+    names = [name for name in argument_spec() if "material" in name]
+    done = action(Connection(), **dict.fromkeys(names, "value"))
+    assert done.run(task_vars={}) == {"changed": True}

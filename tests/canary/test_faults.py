@@ -1,0 +1,258 @@
+# Copyright: byok.aws contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The module's real main() with faults forced upon it: no result, no output, no traceback and no log has the material.
+
+A library that fails with its input in its message is the worst case, and stands here for all that cannot be foreseen.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import importlib
+import io
+import json
+import logging
+import traceback
+from dataclasses import dataclass
+from dataclasses import field
+from typing import Any
+
+import botocore.exceptions
+import pytest
+from ansible.module_utils import basic
+from canary import Canaries
+from materials import b64
+from materials import wrapped
+from module_runner import CONNECTION
+from module_runner import patch_module_args
+
+KMS = "ansible_collections.byok.aws.plugins.module_utils._kms"
+KINDS = ("SYMMETRIC_DEFAULT", "HMAC_256", "RSA_2048", "ECC_NIST_P256")
+
+
+@dataclass
+class Run:
+    """A run of the module: everything that came out of it."""
+
+    stdout: str
+    stderr: str
+    traceback: str
+    logged: list[str] = field(default_factory=list)
+
+    @property
+    def result(self) -> dict[str, Any]:
+        parsed: dict[str, Any] = json.loads(self.stdout)
+        return parsed
+
+    def leaks(self, canaries: Canaries) -> list[str]:
+        places = {
+            "stdout": self.stdout,
+            "stderr": self.stderr,
+            "the traceback": self.traceback,
+            "log": str(self.logged),
+        }
+        return [str(sighting) for where, text in places.items() for sighting in canaries.find(text, where)]
+
+
+@pytest.fixture
+def run(lab, monkeypatch):
+    """Run the module as Ansible does, at -vvvv, with the target's system log caught."""
+
+    def main(**options: Any) -> Run:
+        module = importlib.import_module("ansible_collections.byok.aws.plugins.modules.kms_imported_material")
+        arguments = {
+            **CONNECTION,
+            "endpoint_url": lab.emulator.url,
+            "_ansible_diff": True,
+            "_ansible_verbosity": 4,
+            "_ansible_debug": True,
+            "_ansible_remote_tmp": "/tmp",
+            **options,
+        }
+        logged: list[str] = []
+        monkeypatch.setattr(basic.AnsibleModule, "_log_to_syslog", lambda self, text: logged.append(text))
+        monkeypatch.setattr(basic, "has_journal", False)
+        stdout, stderr, shown = io.StringIO(), io.StringIO(), ""
+        with patch_module_args(arguments), contextlib.redirect_stdout(stdout), contextlib.redirect_stderr(stderr):
+            try:
+                module.main()
+            except SystemExit:
+                pass
+            except BaseException:  # noqa: BLE001
+                # What Python prints when a module ends with an exception, and Ansible puts into the result.
+                shown = traceback.format_exc()
+        return Run(stdout.getvalue(), stderr.getvalue(), shown, logged)
+
+    return main
+
+
+@pytest.fixture
+def given(lab, secret):
+    """An empty key of a kind, and material for it that is looked for."""
+
+    def make(key_spec: str) -> dict[str, Any]:
+        return {"key_id": lab.empty_key(key_spec), "key_material": b64(secret(key_spec, "faults"))}
+
+    return make
+
+
+@pytest.fixture
+def impatient(monkeypatch):
+    """Retries without their pauses."""
+    retries = importlib.import_module(f"{KMS}.retries")
+    monkeypatch.setattr(retries, "FIRST_DELAY", 0.001)
+    monkeypatch.setattr(retries, "LONGEST_DELAY", 0.002)
+
+
+def patch(monkeypatch, place: str, replacement: Any) -> None:
+    module, name = place.split(":")
+    monkeypatch.setattr(importlib.import_module(f"{KMS}.{module}"), name, replacement)
+
+
+def blabbing(kind: type[BaseException]) -> Any:
+    """A function that fails with everything it was given in its message, in every form."""
+
+    def function(*arguments: Any, **keywords: Any) -> Any:
+        pieces = [*arguments, *keywords.values()]
+        pieces = [getattr(piece, "plaintext", piece) for piece in pieces]
+        shown = [f"{piece!r} {piece.hex()} {b64(piece)}" for piece in pieces if isinstance(piece, bytes)]
+        shown += [piece for piece in pieces if isinstance(piece, str)]
+        raise kind(f"cannot do that with {' '.join(shown)}")
+
+    return function
+
+
+def test_the_fault_would_show(secret, canaries):
+    """The control: what the faults below say does hold the material."""
+    with pytest.raises(ValueError, match="cannot do that") as caught:
+        blabbing(ValueError)(secret("HMAC_256", "faults"))
+    assert {one.form for one in canaries.find(str(caught.value), "here")} >= {"hex", "base64", "Python's repr"}
+
+
+@pytest.mark.parametrize(
+    ("place", "key_spec", "kind"),
+    [
+        *[("wrapping:_oaep", "SYMMETRIC_DEFAULT", kind) for kind in (ValueError, MemoryError, OSError, KeyError)],
+        ("execute:wrap", "HMAC_256", RuntimeError),
+        ("wrapping:keywrap", "RSA_2048", ValueError),
+        ("proof:fingerprint", "SYMMETRIC_DEFAULT", TypeError),
+        ("manage:check", "ECC_NIST_P256", RuntimeError),
+        ("options:decode_base64", "SYMMETRIC_DEFAULT", RuntimeError),
+        ("material:_load_private_key", "ECC_NIST_P256", AssertionError),
+        ("material:_spec_problem", "RSA_2048", AttributeError),
+        ("manage:find_evidence", "HMAC_256", RuntimeError),
+    ],
+)
+def test_library_fails_with_its_input_in_the_message(run, given, canaries, monkeypatch, place, key_spec, kind):
+    fault = blabbing(kind)
+    if place == "wrapping:keywrap":
+        fault = type("keywrap", (), {"aes_key_wrap_with_padding": staticmethod(fault)})
+    patch(monkeypatch, place, fault)
+    ran = run(**given(key_spec))
+    assert "cannot do that" not in ran.stdout + ran.stderr + ran.traceback
+    assert ran.leaks(canaries) == []
+    assert ran.result["failed"] is True
+    assert kind.__name__ in ran.result["msg"]
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        lambda text: botocore.exceptions.ParamValidationError(report=f"Invalid type for parameter, value: {text}"),
+        lambda text: botocore.exceptions.ConnectionClosedError(endpoint_url=f"http://{text}"),
+        lambda text: botocore.exceptions.ReadTimeoutError(endpoint_url=f"http://{text}"),
+        lambda text: botocore.exceptions.NoRegionError(fmt=text),
+        RuntimeError,
+    ],
+    ids=["ParamValidationError", "ConnectionClosedError", "ReadTimeoutError", "NoRegionError", "RuntimeError"],
+)
+@pytest.mark.parametrize("operation", ["DescribeKey", "ImportKeyMaterial", "GetParametersForImport"])
+def test_botocore_fails_with_the_material_in_the_message(
+    run, given, canaries, monkeypatch, impatient, operation, error
+):
+    api = importlib.import_module(f"{KMS}.api")
+    options = given("SYMMETRIC_DEFAULT")
+    # Not as one word, which Ansible would mask.
+    text = f"{options['key_material'][:30]} {options['key_material'][30:]}"
+    real = api.Connection.attempt
+
+    def attempt(self: Any, name: str, **parameters: Any) -> Any:
+        if name == operation:
+            raise error(text)
+        return real(self, name, **parameters)
+
+    monkeypatch.setattr(api.Connection, "attempt", attempt)
+    ran = run(**options)
+    assert ran.leaks(canaries) == []
+    assert ran.result["failed"] is True
+
+
+@pytest.mark.parametrize("key_spec", KINDS)
+@pytest.mark.parametrize("fault", ["drop_before", "drop_after", "KMSInternalException", "AccessDeniedException"])
+def test_lost_and_refused_calls(run, given, lab, canaries, impatient, key_spec, fault):
+    what = {fault: True} if fault.startswith("drop") else {"code": fault}
+    lab.emulator.faults([{"operation": "ImportKeyMaterial", "every": 1, **what}])
+    ran = run(**given(key_spec))
+    lab.emulator.faults([])
+    assert ran.traceback == ""
+    # An answer that was lost after the import is made good by a read, except where nothing can be read off a key.
+    assert bool(ran.result.get("failed")) == (fault != "drop_after"), ran.result["msg"]
+    assert ran.leaks(canaries) == []
+
+
+@pytest.mark.parametrize("key_spec", KINDS)
+def test_result_and_logs_of_a_good_run(run, given, canaries, key_spec):
+    """boto3's own log at its most talkative shows the wrapped material, and nothing of the plaintext."""
+    options = given(key_spec)
+    stream = io.StringIO()
+    handler = logging.StreamHandler(stream)
+    root = logging.getLogger()
+    level = root.level
+    root.addHandler(handler)
+    root.setLevel(1)
+    try:
+        ran = run(**options, debug_botocore_endpoint_logs=True)
+    finally:
+        root.removeHandler(handler)
+        root.setLevel(level)
+    assert ran.result["changed"] is True
+    assert "EncryptedKeyMaterial" in stream.getvalue()
+    assert canaries.find(stream.getvalue(), "boto3's log") == []
+    assert any("Invoked with" in text for text in ran.logged)
+    assert ran.leaks(canaries) == []
+
+
+def test_wrapped_material_and_token_are_masked(run, lab, secret, canaries):
+    """Neither is a secret by itself, but nobody needs them in a log. The target's log and -vvvv show no bit of them."""
+    key_id = lab.empty_key()
+    answer = wrapped(lab.kms, key_id, "SYMMETRIC_DEFAULT", secret("SYMMETRIC_DEFAULT", "masked"))
+    masked = Canaries()
+    masked.add("wrapped material", answer["EncryptedKeyMaterial"])
+    masked.add("token", answer["ImportToken"])
+    options = {
+        "key_id": key_id,
+        "encrypted_key_material": b64(answer["EncryptedKeyMaterial"]),
+        "import_token": b64(answer["ImportToken"]),
+    }
+    ran = run(**options)
+    assert ran.result["changed"] is True
+    assert ran.leaks(masked) == []
+    assert ran.leaks(canaries) == []
+    # Refused by KMS, and refused before KMS is asked.
+    for spoilt in ({"key_id": lab.empty_key()}, {"import_token": options["import_token"] + "!"}):
+        ran = run(**{**options, **spoilt})
+        assert ran.result["failed"] is True
+        assert ran.leaks(masked) == []
+
+
+def test_objects_with_material_do_not_show_it(secret, canaries):
+    content = secret("ECC_NIST_P256", "repr")
+    module = {name: importlib.import_module(f"{KMS}.{name}") for name in ("execute", "material", "models", "options")}
+    found = module["material"].check(content, "ECC_NIST_P256", "key")
+    request = {"key_id": "alias/x", "state": "present", "key_material": b64(content)}
+    wish = module["options"].read_wish(request, "us-east-1")
+    execution = module["execute"].Execution(None, wish.request, None, None, found)
+    for thing in (found, wish, execution):
+        assert canaries.find(f"{thing!r} {thing!s} {thing:}", "its text") == []

@@ -1,0 +1,327 @@
+# Copyright: byok.aws contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The EXAMPLES of every plugin are run, in the order in which they stand, as one play each against the emulator.
+
+Whoever writes an example says in SETTINGS what it finds (keys, files, variables) and what comes of it. An example, or a
+name in one, of which nothing is said there fails. One substitution is made: files under /etc/byok lie in a temporary
+directory.
+"""
+
+from __future__ import annotations
+
+import ast
+import json
+import re
+from collections.abc import Iterable
+from collections.abc import Mapping
+from dataclasses import dataclass
+from dataclasses import field
+from pathlib import Path
+from typing import Any
+
+import jinja2
+import jinja2.meta
+import playbook_runner
+import pytest
+import yaml
+from cryptography.hazmat.primitives import serialization
+from materials import b64
+from materials import create_key
+from materials import import_elsewhere
+from materials import material
+from materials import private_key
+
+ROOT = Path(__file__).resolve().parents[2]
+PLUGINS = ROOT / "plugins"
+# Plugins whose examples are tasks.
+TASK_FOLDERS = ("modules", "filter")
+FOLDER = "/etc/byok"
+ALIAS_RE = re.compile(r"\balias/[A-Za-z0-9/_-]+")
+PATH_RE = re.compile(r"(?<![\w:/.~-])~?/[\w./-]+")
+SYMMETRIC = "SYMMETRIC_DEFAULT"
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What comes of an example: None stands for anything."""
+
+    changed: bool
+    operations: Any = None
+    key_state: Any = None
+
+
+@dataclass(frozen=True)
+class Setting:
+    """What the examples of one plugin find, and what comes of each, by the example's name.
+
+    keys: alias: key spec, and the label of the material that another tool has imported, if any.
+    files: file name: key spec and label of the material in it. variables: name: the same, as base64.
+    values: any other variables.
+    """
+
+    outcomes: Mapping[str, Outcome]
+    keys: Mapping[str, tuple[str, str | None]] = field(default_factory=dict)
+    files: Mapping[str, tuple[str, str]] = field(default_factory=dict)
+    variables: Mapping[str, tuple[str, str]] = field(default_factory=dict)
+    values: Mapping[str, Any] = field(default_factory=dict)
+
+
+IMPORT = ["ImportKeyMaterial"]
+DELETE = ["DeleteImportedKeyMaterial"]
+
+# The facts of a role that has been given no key.
+FACTS: dict[str, Any] = {
+    "run": {"strategy": "reimport", "check_mode": False, "batch_size": 50, "started": 0.0, "finished": 1.0},
+    "wishes": [],
+}
+
+SETTINGS: dict[str, Setting] = {
+    "kms_imported_material": Setting(
+        keys={
+            "alias/payments": (SYMMETRIC, None),
+            "alias/payments-rotated": (SYMMETRIC, "old"),
+            "alias/invoice-signing": ("RSA_2048", None),
+        },
+        files={"payments.bin": (SYMMETRIC, "payments"), "invoice-signing.pem": ("RSA_2048", "invoices")},
+        variables={
+            "payments_key_material": (SYMMETRIC, "payments"),
+            "payments_new_key_material": (SYMMETRIC, "new"),
+        },
+        outcomes={
+            "Import the key material of a symmetric key from a file on the target": Outcome(True, IMPORT, "Enabled"),
+            "Import it from a variable, to expire in 90 days, and renew it once less than 30 days are left": Outcome(
+                True, IMPORT, "Enabled"
+            ),
+            "Import an RSA private key (PKCS#8, DER or PEM)": Outcome(True, IMPORT, "Enabled"),
+            "Take the expiry away again": Outcome(True, IMPORT, "Enabled"),
+            "See what a deletion would do": Outcome(True, DELETE, "PendingImport"),
+            "Delete the key material, once it is proved that the copy at hand can restore it": Outcome(
+                True, DELETE, "PendingImport"
+            ),
+            # The example before it has done that.
+            "Cut the key off at once, whatever it holds": Outcome(False, [], "PendingImport"),
+            "Delete and import the same material again as one pair": Outcome(True, IMPORT + DELETE + IMPORT, "Enabled"),
+            "Put new material to work, while the old one still decrypts what it encrypted": Outcome(
+                True, IMPORT + ["RotateKeyOnDemand"], "Enabled"
+            ),
+            "Import the material of many keys in one task, all to expire in 90 days": Outcome(True),
+            "Restore it": Outcome(False, [], "Enabled"),
+        },
+    ),
+    "kms_imported_material_info": Setting(
+        keys={"alias/payments": (SYMMETRIC, "payments")},
+        outcomes={
+            "List every key with imported material": Outcome(False),
+            "List what expires within 30 days": Outcome(False),
+            "Look at one key": Outcome(False),
+        },
+    ),
+    "kms_rotation_course": Setting(
+        values={"the_results_of_the_role": FACTS}, outcomes={"Show what is refused": Outcome(False)}
+    ),
+    "kms_rotation_report": Setting(
+        values={"the_results_of_the_role": FACTS}, outcomes={"Show how many keys were changed": Outcome(False)}
+    ),
+    "kms_key_canary": Setting(
+        keys={"alias/payments": (SYMMETRIC, "payments"), "alias/invoice-signing": ("RSA_2048", "invoices")},
+        files={"payments.bin": (SYMMETRIC, "payments"), "invoice-signing.pem": ("RSA_2048", "invoices")},
+        outcomes={
+            "Let the keys work on random data": Outcome(False),
+            "Delete and import the material of both": Outcome(True),
+            "Prove that both still do their work": Outcome(False),
+        },
+    ),
+}
+
+
+def examples_of(plugin: Path) -> list[dict[str, Any]]:
+    """The tasks in a plugin's EXAMPLES, which is read and not imported."""
+    for node in ast.parse(plugin.read_text(encoding="utf-8")).body:
+        if isinstance(node, ast.Assign) and [getattr(target, "id", "") for target in node.targets] == ["EXAMPLES"]:
+            return list(yaml.safe_load(ast.literal_eval(node.value)))
+    return []
+
+
+def plugins() -> list[Path]:
+    return sorted(path for folder in TASK_FOLDERS for path in (PLUGINS / folder).glob("[!_]*.py"))
+
+
+def texts(value: Any) -> Iterable[str]:
+    """Every text in a structure."""
+    if isinstance(value, dict):
+        for name, one in value.items():
+            yield str(name)
+            yield from texts(one)
+    elif isinstance(value, list):
+        for one in value:
+            yield from texts(one)
+    elif isinstance(value, str):
+        yield value
+
+
+def variables_in(task: dict[str, Any]) -> set[str]:
+    """The variables that a task needs from outside."""
+    environment = jinja2.Environment()  # noqa: S701 - parses, renders nothing
+    found: set[str] = set()
+    for text in texts(task):
+        if "{{" in text:
+            found |= jinja2.meta.find_undeclared_variables(environment.parse(re.sub(r"\|\s*[\w.]+\b", "", text)))
+    return found - set(task.get("vars", {})) - {"item"}
+
+
+def problems(name: str, tasks: list[dict[str, Any]], setting: Setting | None) -> list[str]:
+    """What the examples of a plugin name, and the setting does not have; and the other way round."""
+    if setting is None:
+        return [f"{name}: SETTINGS says nothing about its examples"] if tasks else [f"{name} has no EXAMPLES"]
+    found = [f"{name}: the example {one!r} has no outcome" for one in names_of(tasks) - set(setting.outcomes)]
+    found += [f"{name}: there is no example {one!r}" for one in set(setting.outcomes) - names_of(tasks)]
+    known = set(setting.variables) | set(setting.values) | {task["register"] for task in tasks if "register" in task}
+    for task in tasks:
+        everything = "\n".join(texts(task))
+        found += [
+            f"{task['name']}: no key {alias}" for alias in ALIAS_RE.findall(everything) if alias not in setting.keys
+        ]
+        for path in PATH_RE.findall(everything):
+            if Path(path).parent != Path(FOLDER) or Path(path).name not in setting.files:
+                found.append(f"{task['name']}: no file {path}")
+        found += [f"{task['name']}: no variable {one}" for one in variables_in(task) - known]
+    return found
+
+
+def names_of(tasks: list[dict[str, Any]]) -> set[str]:
+    return {str(task.get("name")) for task in tasks}
+
+
+def pem_or_raw(file_name: str, key_spec: str, label: str) -> bytes:
+    if not file_name.endswith(".pem"):
+        return material(key_spec, label)
+    encoded: bytes = private_key(key_spec, label).private_bytes(
+        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+    )
+    return encoded
+
+
+def prepare(setting: Setting, kms: Any, folder: Path) -> dict[str, Any]:
+    """Make the keys and files of a setting, and return its variables."""
+    for alias, (key_spec, label) in setting.keys.items():
+        key_id = create_key(kms, key_spec)
+        kms.create_alias(AliasName=alias, TargetKeyId=key_id)
+        if label:
+            import_elsewhere(kms, key_id, key_spec, material(key_spec, label))
+    folder.mkdir(mode=0o700)
+    for file_name, (key_spec, label) in setting.files.items():
+        (folder / file_name).touch(mode=0o600)
+        (folder / file_name).write_bytes(pem_or_raw(file_name, key_spec, label))
+    return {**setting.values, **{name: b64(material(*chosen)) for name, chosen in setting.variables.items()}}
+
+
+def moved(value: Any, folder: Path) -> Any:
+    """An example with its files in another folder."""
+    return json.loads(json.dumps(value).replace(FOLDER, str(folder)))
+
+
+def play_of(tasks: list[dict[str, Any]], region: str, variables: dict[str, Any], results: Path) -> dict[str, Any]:
+    """A play of the examples, which keeps the result of each."""
+    registered = [task.get("register", f"example_{number}") for number, task in enumerate(tasks)]
+    collected = ", ".join(registered)
+    return {
+        "hosts": "localhost",
+        "gather_facts": False,
+        "module_defaults": {"group/byok.aws.aws": {"region": region}},
+        "vars": variables,
+        "tasks": [{**task, "register": name, "ignore_errors": True} for task, name in zip(tasks, registered)]
+        + [
+            {
+                "ansible.builtin.copy": {
+                    "content": f"{{{{ [{collected}] | to_json }}}}",
+                    "dest": str(results),
+                    "mode": "0600",
+                }
+            }
+        ],
+    }
+
+
+@pytest.fixture(scope="module")
+def outcomes(emulator, tmp_path_factory):
+    """The results of all examples, by plugin and example: a Region and a play for each plugin, in one run."""
+    work = tmp_path_factory.mktemp("examples")
+    plays, regions = [], iter(["eu-central-1", "eu-west-1", "eu-west-2", "eu-west-3", "us-east-1", "us-east-2"])
+    for plugin in plugins():
+        setting = SETTINGS.get(plugin.stem)
+        tasks = examples_of(plugin)
+        if setting is None or problems(plugin.stem, tasks, setting):
+            continue  # test_everything_is_prepared says so
+        region, folder = next(regions), work / plugin.stem
+        variables = prepare(setting, emulator.client(region), folder)
+        plays.append(play_of(moved(tasks, folder), region, variables, folder / "results.json"))
+    playbook = work / "examples.json"
+    playbook.write_text(json.dumps(plays))
+    environment = playbook_runner.clean_environment(
+        work, AWS_ENDPOINT_URL_KMS=emulator.url, AWS_ENDPOINT_URL_STS=emulator.url
+    )
+    done = playbook_runner.run_playbook(playbook, directory=work, environment=environment)
+    assert done.returncode == 0, done.stdout + done.stderr
+    found = {}
+    for plugin in plugins():
+        results = work / plugin.stem / "results.json"
+        if results.exists():
+            listed = json.loads(results.read_text())
+            found[plugin.stem] = {task["name"]: one for task, one in zip(examples_of(plugin), listed)}
+    return found
+
+
+@pytest.mark.parametrize("plugin", plugins(), ids=lambda path: path.stem)
+def test_everything_is_prepared(plugin: Path) -> None:
+    assert problems(plugin.stem, examples_of(plugin), SETTINGS.get(plugin.stem)) == []
+
+
+CASES = [(plugin.stem, str(task.get("name"))) for plugin in plugins() for task in examples_of(plugin)]
+
+
+@pytest.mark.parametrize(("plugin", "name"), CASES)
+def test_example(outcomes: dict[str, dict[str, Any]], plugin: str, name: str) -> None:
+    assert plugin in outcomes, f"the examples of {plugin} were not run, because something is not prepared"
+    result, expected = outcomes[plugin][name], SETTINGS[plugin].outcomes[name]
+    assert not result.get("failed"), result.get("msg")
+    assert result["changed"] is expected.changed
+    if expected.operations is not None:
+        assert result["operations"] == expected.operations
+    if expected.key_state is not None:
+        assert result["key_state"] == expected.key_state
+
+
+def test_settings_are_for_plugins_that_exist() -> None:
+    assert set(SETTINGS) == {plugin.stem for plugin in plugins()}
+
+
+def test_no_other_kind_of_plugin_has_examples() -> None:
+    others = [path for path in PLUGINS.glob("*/*.py") if path.parent.name not in TASK_FOLDERS]
+    assert [str(path) for path in others if examples_of(path)] == []
+
+
+@pytest.mark.parametrize(
+    ("example", "said"),
+    [
+        ({"name": "New"}, "the example 'New' has no outcome"),
+        ({"name": "Restore it", "m": {"key_id": "alias/unheard-of"}}, "no key alias/unheard-of"),
+        (
+            {"name": "Restore it", "m": {"key_material_file": "/etc/byok/unheard-of.bin"}},
+            "no file /etc/byok/unheard-of.bin",
+        ),
+        ({"name": "Restore it", "m": {"key_material_file": "/srv/x.bin"}}, "no file /srv/x.bin"),
+        ({"name": "Restore it", "m": {"key_material_file": "~/x.bin"}}, "no file ~/x.bin"),
+        ({"name": "Restore it", "m": {"key_material": "{{ unheard_of | b64encode }}"}}, "no variable unheard_of"),
+    ],
+)
+def test_an_example_without_preparation_fails(example: dict[str, Any], said: str) -> None:
+    module = "kms_imported_material"
+    tasks = examples_of(PLUGINS / "modules" / f"{module}.py")
+
+    found = problems(module, [*tasks, example], SETTINGS[module])
+
+    assert len(found) == 1
+    assert said in found[0]
+    assert problems("kms_other", [example], None) == ["kms_other: SETTINGS says nothing about its examples"]

@@ -1,0 +1,45 @@
+# Copyright: byok.aws contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Runs the scenarios side by side, and looks for every material after each."""
+
+from __future__ import annotations
+
+import collections
+import os
+import sys
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+from emulator_process import EmulatorProcess
+from lab import Lab
+
+sys.path.insert(0, str(Path(__file__).resolve().parent))
+
+from stage import Stage
+
+_TALLY: collections.Counter[str] = collections.Counter()
+
+
+def _play(scenario, directory):
+    with EmulatorProcess() as emulator:
+        emulator.config(rotation_seconds=0)
+        stage = Stage(directory, Lab(emulator, emulator.client()), tally=lambda name: _TALLY.update([name]))
+        scenario(stage)
+        assert not stage.leaks()
+
+
+@pytest.fixture(scope="module")
+def running(request, tmp_path_factory):
+    """The scenarios that were asked for, started in their order, as futures by name."""
+    names = [item.callspec.params["name"] for item in request.session.items if item.module is request.module]
+    scenarios = request.module.SCENARIOS
+    with ThreadPoolExecutor(max_workers=os.cpu_count()) as pool:
+        yield {name: pool.submit(_play, scenarios[name], tmp_path_factory.mktemp(name[:24])) for name in names}
+
+
+def pytest_terminal_summary(terminalreporter):
+    for name, number in sorted(_TALLY.items()):
+        terminalreporter.write_line(f"{name}, after which all ended well: {number}")

@@ -1,0 +1,160 @@
+# Copyright: byok.aws contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""A directory, an emulator and real runs of ansible-playbook with the role, looked at by an independent client."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from dataclasses import field
+from pathlib import Path
+from typing import Any
+
+from canary import Canaries
+from lab import Lab
+from materials import b64
+from materials import import_elsewhere
+from materials import material
+
+_KEPT = ("PATH", "HOME", "LANG", "LC_ALL", "PYTHONPATH", "VIRTUAL_ENV")
+
+
+def collections_path() -> str:
+    """Where ansible-playbook finds the collections that this process imports."""
+    return os.pathsep.join(entry for entry in sys.path if entry and Path(entry, "ansible_collections").is_dir())
+
+
+@dataclass
+class Run:
+    """A run of ansible-playbook that has ended."""
+
+    status: int
+    output: str
+    changed: int
+
+    def says(self, text: str) -> bool:
+        """Whether this stands in the output, wherever Ansible has broken its lines."""
+        return " ".join(text.split()) in " ".join(self.output.split())
+
+
+@dataclass
+class Stage:
+    """A directory, an emulator, and the role on it. Every material that goes through it is looked for everywhere."""
+
+    root: Path
+    lab: Lab
+    canaries: Canaries = field(default_factory=Canaries)
+    seen: list[str] = field(default_factory=list)
+    tally: Callable[[str], None] = print
+
+    @property
+    def report_path(self) -> Path:
+        return self.root / "report.json"
+
+    @property
+    def journal_path(self) -> Path:
+        return self.root / "journal.json"
+
+    @property
+    def report(self) -> dict[str, Any]:
+        content: dict[str, Any] = json.loads(self.report_path.read_text())
+        return content
+
+    @property
+    def journal(self) -> dict[str, Any]:
+        content: dict[str, Any] = json.loads(self.journal_path.read_text())
+        return content
+
+    def done_in_journal(self) -> int:
+        """How many keys the journal calls done; it is read while the role writes it."""
+        if not self.journal_path.exists():
+            return 0
+        return [one["status"] for one in self.journal["keys"]].count("done")
+
+    def material(self, key_spec: str, label: str = "a") -> str:
+        return b64(self.canaries.add(f"{key_spec} {label}", material(key_spec, label)))
+
+    def entry(self, key_id: str, key_spec: str, label: str = "a", **options: Any) -> dict[str, Any]:
+        return {"key_id": key_id, "key_material": self.material(key_spec, label), **options}
+
+    def key(self, name: str, key_spec: str, **options: Any) -> dict[str, Any]:
+        """An entry for a new key with an alias, whose material another tool has imported."""
+        answer = self.lab.kms.create_key(
+            Origin="EXTERNAL", KeySpec=key_spec, KeyUsage=options.pop("usage", usage(key_spec))
+        )
+        key_id = answer["KeyMetadata"]["KeyId"]
+        import_elsewhere(self.lab.kms, key_id, key_spec, material(key_spec))
+        self.lab.kms.create_alias(AliasName=f"alias/{name}", TargetKeyId=key_id)
+        return self.entry(f"alias/{name}", key_spec, **options)
+
+    def start(self, *options: str, **variables: Any) -> subprocess.Popen[str]:
+        """ansible-playbook, in a process group of its own."""
+        given = {
+            "kms_material_rotation_report_path": str(self.report_path),
+            "kms_material_rotation_journal_path": str(self.journal_path),
+            **{f"kms_material_rotation_{name}": value for name, value in variables.items()},
+        }
+        (self.root / "variables.json").write_text(json.dumps(given))
+        return self.spawn("byok.aws.rotate", f"--extra-vars=@{self.root}/variables.json", *options)
+
+    def spawn(self, *arguments: str) -> subprocess.Popen[str]:
+        environment = {
+            **{name: value for name, value in os.environ.items() if name in _KEPT},
+            **self.lab.emulator.environment(),
+            "ANSIBLE_COLLECTIONS_PATH": collections_path(),
+            "ANSIBLE_LOCALHOST_WARNING": "false",
+            "ANSIBLE_INVENTORY_UNPARSED_WARNING": "false",
+            "ANSIBLE_NOCOLOR": "true",
+        }
+        return subprocess.Popen(
+            [sys.executable, "-m", "ansible", "playbook", *arguments],
+            env=environment,
+            cwd=self.root,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            start_new_session=True,
+        )
+
+    def finish(self, process: subprocess.Popen[str]) -> Run:
+        output, _ = process.communicate(timeout=300)
+        self.seen.append(output)
+        recap = [line for line in output.splitlines() if "changed=" in line]
+        changed = int(recap[-1].split("changed=")[1].split()[0]) if recap else -1
+        return Run(process.returncode, output, changed)
+
+    def run(self, *options: str, **variables: Any) -> Run:
+        return self.finish(self.start(*options, **variables))
+
+    def kill_when(self, process: subprocess.Popen[str], ready: Callable[[], bool], timeout: float = 120) -> None:
+        """SIGKILL to ansible-playbook and everything that it has started, as soon as this is so."""
+        deadline = time.monotonic() + timeout
+        while not ready():
+            assert process.poll() is None, process.communicate()[0]
+            assert time.monotonic() < deadline, "the moment to kill it never came"
+            time.sleep(0.01)
+        os.killpg(process.pid, signal.SIGKILL)
+        process.communicate()
+
+    def leaks(self) -> list[Any]:
+        """Every material that stands in an output, a journal, a report or a page, in whatever form."""
+        found = [sighting for text in self.seen for sighting in self.canaries.find(text, "the output")]
+        for path in self.root.iterdir():
+            if path.is_file() and path.name not in ("variables.json",) and path.suffix != ".bin":
+                found += self.canaries.find(path.read_bytes(), path.name)
+        return found
+
+
+def usage(key_spec: str) -> str:
+    if key_spec == "SYMMETRIC_DEFAULT":
+        return "ENCRYPT_DECRYPT"
+    return "GENERATE_VERIFY_MAC" if key_spec.startswith("HMAC") else "SIGN_VERIFY"

@@ -1,0 +1,403 @@
+# Copyright: byok.aws contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The role kms_material_rotation, by its playbook, seen through an independent client.
+
+A run of ansible-playbook is mostly the start of many processes, so the scenarios run side by side, each with an
+emulator of its own.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable
+from collections.abc import Iterator
+from collections.abc import Mapping
+from concurrent.futures import Future
+from pathlib import Path
+from typing import Any
+
+import pytest
+from materials import KINDS
+from materials import material
+from stage import Run
+from stage import Stage
+
+ROOT = Path(__file__).resolve().parents[2]
+SYMMETRIC = "SYMMETRIC_DEFAULT"
+PAIR = ["ImportKeyMaterial", "DeleteImportedKeyMaterial", "ImportKeyMaterial"]
+MESSAGE = b"written before the rotation"
+
+
+# -- an independent look -----------------------------------------------------------------------------------------------
+
+
+def work(stage: Stage, key_id: str, spec: str) -> Callable[[], None]:
+    """Let a key do its work, and return a check that it still does."""
+    kms = stage.lab.kms
+    if spec == SYMMETRIC:
+        blob = kms.encrypt(KeyId=key_id, Plaintext=MESSAGE)["CiphertextBlob"]
+        return lambda: _same(kms.decrypt(CiphertextBlob=blob)["Plaintext"], MESSAGE)
+    if spec.startswith("HMAC"):
+        request = {"KeyId": key_id, "Message": MESSAGE, "MacAlgorithm": "HMAC_SHA_256"}
+        mac = kms.generate_mac(**request)["Mac"]
+        return lambda: _same(kms.generate_mac(**request)["Mac"], mac)
+    public = kms.get_public_key(KeyId=key_id)["PublicKey"]
+    return lambda: _same(kms.get_public_key(KeyId=key_id)["PublicKey"], public)
+
+
+def _same(one: bytes, other: bytes) -> None:
+    assert one == other
+
+
+def fields(value: Any, path: str = "") -> Iterator[str]:
+    if isinstance(value, dict):
+        for key, inner in value.items():
+            below = f"{path}.{key}" if path else key
+            yield below
+            yield from fields(inner, below)
+    elif isinstance(value, list):
+        for inner in value:
+            yield from fields(inner, f"{path}[]")
+
+
+def assert_documented(stage: Stage) -> dict[str, Any]:
+    """The report has the documented fields and no others, says what it counts, and is there as a page, too."""
+    report = stage.report
+    text = (ROOT / "docs" / "report-schema.md").read_text(encoding="utf-8")
+    documented = set(re.findall(r"^\| `([a-z0-9_.\[\]]+)` \|", text, re.MULTILINE))
+    found = {path.replace("keys[].after.", "keys[].before.") for path in fields(report)}
+    assert found - documented == set()
+    assert {
+        path for path in documented if path.count(".") <= 1 and not path.startswith(("keys[]", "sign_off"))
+    } <= found
+    counted = {
+        name: [key["outcome"] for key in report["keys"]].count(name) for name in ("failed", "refused", "unchanged")
+    }
+    assert {name: report["summary"][name] for name in counted} == counted
+    page = stage.report_path.with_suffix(".html").read_text(encoding="utf-8")
+    assert page.startswith("<!DOCTYPE html>") and "</html>" in page
+    assert all(key["key_arn"] in page for key in report["keys"])
+    for path in (stage.report_path, stage.report_path.with_suffix(".html")):
+        assert path.stat().st_mode & 0o777 == 0o600
+    return report
+
+
+def outcomes(report: dict[str, Any]) -> list[str]:
+    return [key["outcome"] for key in report["keys"]]
+
+
+def operations(key: dict[str, Any]) -> list[str]:
+    return [one["operation"] for one in key["operations"]]
+
+
+# -- reimport ----------------------------------------------------------------------------------------------------------
+
+
+def scenario_reimport_of_every_kind(stage: Stage) -> None:
+    keys = [stage.key(f"k{number}", spec) for number, spec in enumerate(KINDS)]
+    path = stage.root / "k1.bin"
+    path.touch(mode=0o600)
+    path.write_bytes(material(KINDS[1]))
+    keys[1] = {"key_id": "alias/k1", "key_material_file": str(path)}
+    checks = [work(stage, key["key_id"], spec) for key, spec in zip(keys, KINDS)]
+    asleep = stage.key("asleep", SYMMETRIC, valid_for="30d")
+    stage.lab.kms.disable_key(KeyId=stage.lab.metadata("alias/asleep")["KeyId"])
+    before = stage.lab.mark()
+
+    planned = stage.run("--check", keys=[*keys, asleep], change_reference="CHG-1")
+    assert planned.status == 0, planned.output
+    assert stage.lab.changing_calls(before) == []
+    assert_planned(stage, planned)
+
+    done = stage.run("-vvvv", keys=[*keys, asleep], change_reference="CHG-1", batch_size=3)
+
+    assert done.status == 0, done.output
+    assert done.changed == 2 and done.says("Batch 2 of 2: 5 done, 0 failed, 0 left")
+    for check in checks:
+        check()
+    assert stage.lab.state("alias/asleep") == "Disabled"
+    assert stage.lab.metadata("alias/asleep")["ExpirationModel"] == "KEY_MATERIAL_EXPIRES"
+    assert_reported(stage, before)
+    assert stage.journal["state"] == "completed"
+    assert stage.journal_path.stat().st_mode & 0o777 == 0o600
+
+
+def assert_planned(stage: Stage, planned: Run) -> None:
+    assert planned.changed == 1 and not stage.journal_path.exists()
+    for number, spec in enumerate(KINDS):
+        assert planned.says(f"alias/k{number} ({spec}): {', '.join(PAIR)}; unusable for about ")
+    assert planned.says("TagResource, ImportKeyMaterial, DisableKey, DeleteImportedKeyMaterial")
+    report = assert_documented(stage)
+    assert report["run"]["outcome"] == "planned" and report["run"]["check_mode"] is True
+    assert outcomes(report) == ["planned"] * 5
+    assert [operations(key) for key in report["keys"][:4]] == [PAIR] * 4
+    assert all(0 < key["unavailable_seconds"] < 1 for key in report["keys"][:4])
+    assert report["keys"][4]["unavailable_seconds"] == 0.0
+    assert [key["canary"]["verdict"] for key in report["keys"]] == ["planned"] * 4 + ["skipped"]
+    assert report["sign_off"][0]["role"] == "Approver"
+
+
+def assert_reported(stage: Stage, before: int) -> None:
+    report = assert_documented(stage)
+    run = report["run"]
+    assert (run["outcome"], run["change_reference"], run["batch_size"]) == ("succeeded", "CHG-1", 3)
+    assert (run["region"], run["id"]) == ("us-east-1", stage.journal["id"])
+    assert run["operator"].startswith("arn:aws:sts::")
+    assert outcomes(report) == ["changed"] * 5
+    made = {
+        call["request_id"]: call["operation"]
+        for call in stage.lab.emulator.calls()[before:]
+        if call["outcome"] == "Success"
+    }
+    for key in report["keys"]:
+        assert all(made[one["request_id"]] == one["operation"] for one in key["operations"])
+        assert key["after"]["key_state"] == key["before"]["key_state"] == stage.lab.state(key["key_id"])
+        assert key["proof"]["verdict"] == "match"
+    for key in report["keys"][:4]:
+        assert operations(key) == PAIR and [one["purpose"] for one in key["operations"]] == [
+            "prove",
+            "delete",
+            "import",
+        ]
+        assert key["canary"]["verdict"] == "passed"
+        assert key["unavailable_from_epoch"] == key["operations"][1]["started_epoch"]
+        assert key["unavailable_to_epoch"] == key["operations"][2]["finished_epoch"]
+        assert key["unavailable_seconds"] > 0
+    asleep = report["keys"][4]
+    assert (asleep["canary"]["note"], asleep["unavailable_seconds"]) == ("the key is Disabled", 0.0)
+    assert [report["keys"][n]["canary"]["kind"] for n in range(4)] == ["encrypt", "mac", "sign", "sign"]
+    assert report["keys"][0]["aliases"] == ["alias/k0"]
+
+
+# -- on demand ---------------------------------------------------------------------------------------------------------
+
+
+def scenario_new_material_on_demand_and_nothing_the_second_time(stage: Stage) -> None:
+    stage.key("key", SYMMETRIC)
+    check = work(stage, "alias/key", SYMMETRIC)
+    new = [stage.entry("alias/key", SYMMETRIC, "new")]
+
+    first = stage.run(keys=new, strategy="on_demand")
+
+    assert first.status == 0, first.output
+    assert first.changed == 1
+    check()
+    (key,) = assert_documented(stage)["keys"]
+    current = stage.lab.metadata("alias/key")["CurrentKeyMaterialId"]
+    assert key["before"]["current_key_material_id"] != key["after"]["current_key_material_id"] == current
+    assert [one["purpose"] for one in key["operations"]] == ["stage", "rotate"]
+    assert key["proof"] == {"method": "fingerprint", "verdict": "match", "material_id": current}
+    assert (key["canary"]["verdict"], key["unavailable_seconds"]) == ("passed", 0.0)
+
+    before = stage.lab.mark()
+    second = stage.run(keys=new, strategy="on_demand")
+
+    assert (second.status, second.changed) == (0, 0), second.output
+    assert stage.lab.changing_calls(before) == []
+    report = assert_documented(stage)
+    assert (report["run"]["outcome"], outcomes(report)) == ("succeeded", ["unchanged"])
+    assert report["keys"][0]["operations"] == [] and report["keys"][0]["after"] == report["keys"][0]["before"]
+
+
+# -- refusals ----------------------------------------------------------------------------------------------------------
+
+
+def scenario_a_strategy_that_does_not_suit_a_key_stops_the_run_untouched(stage: Stage) -> None:
+    keys = [stage.key("sym", SYMMETRIC), stage.key("rsa", "RSA_2048"), stage.key("mac", "HMAC_256")]
+    keys[0] = stage.entry("alias/sym", SYMMETRIC, "new")
+    before = stage.lab.mark()
+
+    run = stage.run(keys=keys, strategy="on_demand")
+
+    assert run.status == 2 and run.changed == 0
+    assert all(call.startswith(("Describe", "List", "Get", "GenerateMac")) for call in stage.lab.calls(before))
+    assert run.says("Nothing was changed, since keys are refused: alias/rsa:")
+    assert run.says("| alias/mac:")
+    assert run.says("The strategy for new material in a RSA_2048 key is alias")
+    assert run.says("The strategy for new material in a HMAC_256 key is alias")
+    report = assert_documented(stage)
+    assert (report["run"]["outcome"], outcomes(report)) == ("failed", ["not_started", "refused", "refused"])
+    assert report["keys"][1]["error"]["code"] == "refused" and report["keys"][0]["before"]["key_state"] == "Enabled"
+    assert not stage.journal_path.exists()
+
+
+def scenario_material_of_another_key_stops_the_run_untouched(stage: Stage) -> None:
+    keys = [stage.key("good", "ECC_NIST_P256"), stage.key("bad", "ECC_NIST_P256")]
+    keys[1] = stage.entry("alias/bad", "ECC_NIST_P256", "other")
+    before = stage.lab.mark()
+
+    run = stage.run("--check", keys=keys, canary=False)
+
+    assert run.status == 2 and stage.lab.changing_calls(before) == []
+    assert run.says("since a key is refused: alias/bad: the material given is not the one that belongs to the key")
+    assert run.says("the strategy for new material is alias")
+    report = assert_documented(stage)
+    assert (report["run"]["outcome"], outcomes(report)) == ("planned", ["planned", "refused"])
+    assert report["keys"][0]["canary"] is None
+
+
+def scenario_what_cannot_be_meant_is_refused_before_anything_is_read(stage: Stage) -> None:
+    keys = [stage.key("key", SYMMETRIC)]
+    before = stage.lab.mark()
+
+    alias = stage.run(keys=keys, strategy="alias")
+    nowhere = stage.run(keys=keys, report_path="/nowhere/report.json")
+
+    assert (alias.status, nowhere.status) == (2, 2)
+    assert alias.says("This version of the collection does not have that module; nothing was done")
+    assert nowhere.says("/nowhere is no directory in which the report or the journal can be written")
+    assert stage.lab.calls(before) == []
+
+
+# -- crashes -----------------------------------------------------------------------------------------------------------
+
+
+def deletions(stage: Stage, since: int) -> dict[str, int]:
+    counted: dict[str, int] = {}
+    for call in stage.lab.emulator.calls()[since:]:
+        if call["operation"] == "DeleteImportedKeyMaterial":
+            key = str(call["key"]).rsplit("/", maxsplit=1)[-1]
+            counted[key] = counted.get(key, 0) + 1
+    return counted
+
+
+def scenario_killed_between_batches_the_next_run_finishes(stage: Stage) -> None:
+    specs = (SYMMETRIC, "HMAC_256", "ECC_NIST_P256")
+    keys = [stage.key(f"k{number}", spec) for number, spec in enumerate(specs)]
+    key_ids = [stage.lab.metadata(key["key_id"])["KeyId"] for key in keys]
+    checks = [work(stage, key["key_id"], spec) for key, spec in zip(keys, specs)]
+    before = stage.lab.mark()
+
+    for batches in (1, 2):
+        stage.kill_when(
+            stage.start(keys=keys, batch_size=1, canary=False, report_path=""),
+            lambda: stage.done_in_journal() >= batches,  # noqa: B023 (asked before the next one begins)
+        )
+        assert stage.journal["state"] == "unfinished"
+        assert stage.done_in_journal() == batches
+        stage.tally("points between batches at which the role was killed")
+    again = stage.run(keys=keys, batch_size=1, canary=False)
+
+    assert again.status == 0, again.output
+    assert all(number == 1 for number in list(deletions(stage, before).values())[:2])
+    assert set(deletions(stage, before)) == set(key_ids)
+    for check in checks:
+        check()
+    report = assert_documented(stage)
+    assert outcomes(report) == ["unchanged", "unchanged", "changed"]
+    assert "Done in an earlier run of this rotation" in report["keys"][0]["warnings"][0]
+    assert "ImportKeyMaterial" in report["keys"][0]["warnings"][0]
+    assert (stage.journal["state"], stage.journal["id"]) == ("completed", report["run"]["id"])
+
+
+def scenario_a_journal_that_is_complete_makes_the_next_rotation_skip_nothing(stage: Stage) -> None:
+    keys = [stage.key("key", "HMAC_256")]
+    for _time in range(2):
+        before = stage.lab.mark()
+        assert stage.run(keys=keys, canary=False, report_path="").status == 0
+        assert stage.lab.changing_calls(before) == PAIR
+        assert stage.journal["state"] == "completed"
+
+
+# -- failures ----------------------------------------------------------------------------------------------------------
+
+
+def lost_imports(*numbers: int) -> list[dict[str, Any]]:
+    return [{"operation": "ImportKeyMaterial", "nth": number, "code": "AccessDeniedException"} for number in numbers]
+
+
+def scenario_a_key_whose_import_failed_after_its_deletion_is_rescued(stage: Stage) -> None:
+    keys = [stage.key("whole", SYMMETRIC), stage.key("lost", SYMMETRIC)]
+    check = work(stage, "alias/lost", SYMMETRIC)
+    lost = stage.lab.metadata("alias/lost")["KeyId"]
+    denied = {"operation": "Encrypt", "key_id": lost, "every": 1, "code": "AccessDeniedException"}
+    stage.lab.emulator.faults([{**fault, "key_id": lost} for fault in lost_imports(2)] + [denied])
+    before = stage.lab.mark()
+
+    run = stage.run(keys=keys, wait_timeout=0)
+
+    assert run.status == 0, run.output
+    assert run.says("2 done, 0 failed, 0 left")
+    check()
+    assert stage.lab.calls(before).count("DeleteImportedKeyMaterial") == 2
+    whole, key = assert_documented(stage)["keys"]
+    assert (whole["outcome"], operations(whole), whole["canary"]["verdict"]) == ("changed", PAIR, "passed")
+    assert (key["outcome"], key["after"]["key_state"]) == ("changed", "Enabled")
+    assert [one["outcome"] for one in key["operations"]] == ["succeeded", "succeeded", "failed", "succeeded"]
+    assert key["unavailable_to_epoch"] == key["operations"][3]["finished_epoch"] and key["unavailable_seconds"] > 0
+    assert any("A first try failed" in warning for warning in key["warnings"])
+    assert (key["canary"]["verdict"], key["canary"]["note"]) == ("skipped", "the credentials lack kms:Encrypt")
+
+
+def scenario_what_cannot_be_rescued_is_told_with_the_cure_and_healed_by_the_next_run(stage: Stage) -> None:
+    keys = [stage.key("first", SYMMETRIC), stage.key("second", SYMMETRIC)]
+    check = work(stage, "alias/first", SYMMETRIC)
+    stage.lab.emulator.faults(lost_imports(*range(2, 40)))
+
+    run = stage.run(keys=keys, batch_size=1, wait_timeout=0)
+
+    assert run.status == 2
+    assert run.says("1 of 2 keys failed") and run.says("THE KEY CANNOT BE USED")
+    arn = stage.lab.metadata("alias/first")["Arn"]
+    heal = f"ansible localhost -m byok.aws.kms_imported_material -a 'key_id={arn}"
+    assert run.says(f"to heal it: {heal}")
+    assert (stage.lab.state("alias/first"), stage.lab.state("alias/second")) == ("PendingImport", "Enabled")
+    report = assert_documented(stage)
+    assert (report["run"]["outcome"], outcomes(report)) == ("failed", ["failed", "not_started"])
+    key = report["keys"][0]
+    assert (key["unavailable_seconds"], key["unavailable_to"]) == (None, None) and key["unavailable_from"]
+    assert key["error"]["heal_command"].startswith(heal) and key["canary"]["verdict"] == "failed"
+    assert [one["status"] for one in stage.journal["keys"]] == ["failed", "left"]
+
+    stage.lab.emulator.faults([])
+    healed = stage.run(keys=keys, batch_size=1)
+
+    assert healed.status == 0, healed.output
+    check()
+    report = assert_documented(stage)
+    assert outcomes(report) == ["changed", "changed"]
+    assert operations(report["keys"][0]) == ["ImportKeyMaterial"]
+    assert report["run"]["id"] == stage.journal["id"]
+
+
+# -- the other playbook ------------------------------------------------------------------------------------------------
+
+
+def scenario_emergency_deletion(stage: Stage) -> None:
+    stage.key("one", SYMMETRIC)
+    stage.key("two", "RSA_2048")
+    before = stage.lab.mark()
+    wanted = (
+        "byok.aws.emergency_delete",
+        "--extra-vars",
+        json.dumps({"emergency_delete_keys": ["alias/one", "alias/two"]}),
+    )
+
+    unconfirmed = stage.finish(stage.spawn(*wanted, "-e", "emergency_delete_confirm=1"))
+    planned = stage.finish(stage.spawn(*wanted, "--check"))
+
+    assert unconfirmed.status == 2 and unconfirmed.says("This deletes the material of 2 keys: alias/one, alias/two")
+    assert (planned.status, planned.changed) == (0, 1)
+    assert stage.lab.changing_calls(before) == []
+
+    done = stage.finish(stage.spawn(*wanted, "-e", "emergency_delete_confirm=2"))
+
+    assert (done.status, done.changed) == (0, 1), done.output
+    assert [stage.lab.state(f"alias/{name}") for name in ("one", "two")] == ["PendingImport"] * 2
+    deleted = [call for call in stage.lab.emulator.calls()[before:] if call["operation"] == "DeleteImportedKeyMaterial"]
+    assert len(deleted) == 2 and all(call["request_id"] in done.output for call in deleted)
+
+
+# -- all of them -------------------------------------------------------------------------------------------------------
+
+SCENARIOS = {
+    name[len("scenario_") :]: value for name, value in sorted(globals().items()) if name.startswith("scenario_")
+}
+
+
+@pytest.mark.parametrize("name", SCENARIOS)
+def test_rotation(name: str, running: Mapping[str, Future[None]]) -> None:
+    running[name].result()

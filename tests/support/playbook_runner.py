@@ -1,0 +1,60 @@
+# Copyright: byok.aws contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Run ansible-playbook and other commands as a user would, with nothing of this machine's settings."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+_KEPT = ("PATH", "LANG", "LC_ALL", "VIRTUAL_ENV")
+
+
+def collections_path() -> str:
+    """Where Ansible finds the collections that this process imports."""
+    places = [entry for entry in sys.path if entry and Path(entry, "ansible_collections").is_dir()]
+    return os.pathsep.join(places)
+
+
+def clean_environment(home: Path, **settings: str) -> dict[str, str]:
+    """An environment for a command, with a home directory of its own and no AWS."""
+    kept = {name: value for name, value in os.environ.items() if name in _KEPT}
+    commands = os.pathsep.join([str(Path(sys.executable).parent), kept.get("PATH", os.defpath)])
+    return {
+        **kept,
+        "PATH": commands,
+        "HOME": str(home),
+        # Ansible asks the shell for ~root, which is not HOME.
+        "ANSIBLE_REMOTE_TMP": str(home / ".ansible" / "tmp"),
+        "ANSIBLE_COLLECTIONS_PATH": collections_path(),
+        "ANSIBLE_LOCALHOST_WARNING": "false",
+        "ANSIBLE_INVENTORY_UNPARSED_WARNING": "false",
+        "ANSIBLE_NOCOLOR": "true",
+        "NO_COLOR": "1",
+        "AWS_ACCESS_KEY_ID": "testing",
+        "AWS_SECRET_ACCESS_KEY": "testing",
+        "AWS_CONFIG_FILE": os.devnull,
+        "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
+        "AWS_EC2_METADATA_DISABLED": "true",
+        "NO_PROXY": "127.0.0.1",
+        **settings,
+    }
+
+
+def run(command: Sequence[str], directory: Path, environment: dict[str, str]) -> subprocess.CompletedProcess[str]:
+    """Run a command to its end; its output is text."""
+    return subprocess.run(
+        command, cwd=directory, env=environment, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False
+    )
+
+
+def run_playbook(
+    playbook: str | Path, *arguments: str, directory: Path, environment: dict[str, str]
+) -> subprocess.CompletedProcess[str]:
+    """Run a playbook, given as a file or by its full name."""
+    return run([sys.executable, "-m", "ansible", "playbook", *arguments, str(playbook)], directory, environment)

@@ -1,0 +1,303 @@
+# Copyright: byok.aws contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The course of a rotation: what is refused, skipped, rescued and written down, from the results of tasks."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+from ansible_collections.byok.aws.plugins.module_utils._kms.rotation import JOURNAL_LIFETIME
+from ansible_collections.byok.aws.plugins.module_utils._kms.rotation import course
+from ansible_collections.byok.aws.plugins.module_utils._kms.rotation import journal
+from ansible_collections.byok.aws.plugins.module_utils._kms.rotation import tracks
+from ansible_collections.byok.aws.tests.unit.plugins.module_utils._kms.runs import DENIED
+from ansible_collections.byok.aws.tests.unit.plugins.module_utils._kms.runs import PAIR
+from ansible_collections.byok.aws.tests.unit.plugins.module_utils._kms.runs import ROTATION
+from ansible_collections.byok.aws.tests.unit.plugins.module_utils._kms.runs import START
+from ansible_collections.byok.aws.tests.unit.plugins.module_utils._kms.runs import A
+from ansible_collections.byok.aws.tests.unit.plugins.module_utils._kms.runs import B
+from ansible_collections.byok.aws.tests.unit.plugins.module_utils._kms.runs import arn
+from ansible_collections.byok.aws.tests.unit.plugins.module_utils._kms.runs import calls
+from ansible_collections.byok.aws.tests.unit.plugins.module_utils._kms.runs import canaries
+from ansible_collections.byok.aws.tests.unit.plugins.module_utils._kms.runs import entry
+from ansible_collections.byok.aws.tests.unit.plugins.module_utils._kms.runs import error
+from ansible_collections.byok.aws.tests.unit.plugins.module_utils._kms.runs import facts
+from ansible_collections.byok.aws.tests.unit.plugins.module_utils._kms.runs import result
+from ansible_collections.byok.aws.tests.unit.plugins.module_utils._kms.runs import shown
+
+DONE = result(entry(calls=calls(*PAIR)))
+RSA = "RSA_2048"
+
+
+def refusing(message: str, **other: Any) -> dict[str, Any]:
+    return result(entry(operations=(), changed=False, error=error(message, "RefusedByPlan"), **other))
+
+
+# -- what is to be done ------------------------------------------------------------------------------------------------
+
+
+def test_everything_that_is_planned_is_to_be_done() -> None:
+    way = course(facts("one", "two", preflight=result(entry("one"), entry("two", operations=(), changed=False))))
+
+    assert (way["to_do"], way["refusals"], way["continued"]) == ([0], [], False)
+    assert way["arns"] == [arn("one"), arn("two")]
+    assert way["plan"] == [f"one (SYMMETRIC_DEFAULT): {', '.join(PAIR)}; unusable for about 0.020 s"] + [
+        "two (SYMMETRIC_DEFAULT): nothing to do"
+    ]
+
+
+@pytest.mark.parametrize(
+    ("seconds", "told"),
+    [(0.0, "not interrupted"), (None, "unusable from then on"), (1.5, "unusable for about 1.500 s")],
+)
+def test_the_plan_tells_the_outage(seconds: float | None, told: str) -> None:
+    (line,) = course(facts(preflight=result(entry(unavailable_seconds=seconds))))["plan"]
+
+    assert line.endswith(told)
+
+
+@pytest.mark.parametrize(
+    ("strategy", "spec", "message", "hint"),
+    [
+        ("on_demand", RSA, "keeps its one material", "The strategy for new material in a RSA_2048 key is alias"),
+        ("reimport", RSA, "is not the one that belongs to the key one", "the strategy for new material is alias"),
+        (
+            "reimport",
+            "SYMMETRIC_DEFAULT",
+            "is not the one that belongs to the key one",
+            "the strategy for new material is on_demand",
+        ),
+        ("on_demand", "SYMMETRIC_DEFAULT", "is Disabled", None),
+    ],
+)
+def test_a_refusal_names_the_strategy_that_suits(strategy: str, spec: str, message: str, hint: str | None) -> None:
+    way = course(facts(strategy=strategy, preflight=refusing(message, key_spec=spec)))
+
+    (told,) = way["refusals"]
+    assert told.startswith(f"one: {message}")
+    assert hint in told if hint else told == f"one: {message}."
+    assert way["to_do"] == [] and way["plan"] == [f"one ({spec}): refused"]
+
+
+@pytest.mark.parametrize(
+    ("message", "refused", "planless"),
+    [
+        ("key two: key_id: it is not a key ID", ["two"], [0]),
+        ("keys names the key one twice", ["one", "two"], []),
+        ("", ["one", "two"], []),
+    ],
+)
+def test_a_plan_that_failed_as_a_whole_refuses_the_key_it_names_or_all(
+    message: str, refused: list[str], planless: list[int]
+) -> None:
+    state = facts("one", "two", preflight={"indices": [0, 1], "kms_keys": [], "diff": [], "msg": message}, looks=[])
+
+    way = course(state)
+
+    assert [told.split(":")[0] for told in way["refusals"]] == refused
+    assert [track.index for track in tracks(state) if track.plan is None] == planless
+    assert way["to_do"] == []
+
+
+# -- the journal -------------------------------------------------------------------------------------------------------
+
+
+def broken_off(**other: Any) -> dict[str, Any]:
+    """The journal of a run on one and two that did one."""
+    return journal(facts("one", "two", attempts=[DONE], **other), finished=False, now=START + 20)
+
+
+@pytest.mark.parametrize(
+    ("change", "skipped"),
+    [
+        ({}, [0]),
+        ({"started": START + JOURNAL_LIFETIME + 30}, []),
+        ({"wishes": [{"key_id": "one", "valid_for": "30d"}, {"key_id": "two"}]}, []),
+        ({"strategy": "on_demand"}, []),
+        ({"preflight": result(entry("one"), entry("two"), before=[shown("PendingImport"), shown()])}, []),
+        ({"preflight": result(entry("one"), entry("two"), before=[shown(current=B), shown()])}, []),
+    ],
+    ids=["the same", "too old", "other wishes", "other strategy", "lost since", "rotated since"],
+)
+def test_the_same_rotation_goes_on_where_it_broke_off(change: dict[str, Any], skipped: list[int]) -> None:
+    way = course({**facts("one", "two", **change), "journal": broken_off()})
+
+    assert way["done_earlier"] == skipped
+    assert way["to_do"] == [index for index in (0, 1) if index not in skipped]
+
+
+def test_the_order_of_the_keys_and_the_form_of_their_names_do_not_matter() -> None:
+    turned = facts("two", "one", journal=broken_off())
+    turned["preflight"] = result(entry("two"), entry("one"))
+    turned["wishes"] = [{"key_id": arn("two")}, {"key_id": arn("one")}]
+
+    assert course(turned)["to_do"] == [0]
+
+
+def test_a_complete_journal_makes_nothing_skipped() -> None:
+    complete = journal(facts(attempts=[DONE], verified=result(entry(operations=()))), finished=True, now=START + 20)
+
+    assert complete["state"] == "completed"
+    assert course(facts(journal=complete))["to_do"] == [0]
+
+
+@pytest.mark.parametrize(
+    ("attempts", "status"),
+    [([], "left"), ([DONE], "done"), ([result(entry(error=error()))], "failed")],
+)
+def test_what_is_written_down_of_a_key(attempts: list[dict[str, Any]], status: str) -> None:
+    written = journal(facts(attempts=attempts), finished=True, now=START + 20)
+
+    (record,) = written["keys"]
+    assert (record["status"], record["key_arn"]) == (status, arn("one"))
+    assert written["state"] == ("completed" if status == "done" else "unfinished")
+
+
+def test_a_journal_keeps_what_an_earlier_run_did_and_its_id() -> None:
+    first = broken_off()
+    second = facts("one", "two", journal=first)
+    second["run"] = {**second["run"], "id": "run-2"}
+    second["attempts"] = [{**result(entry("two", calls=calls(*PAIR))), "indices": [1]}]
+
+    written = journal(second, finished=True, now=START + 40)
+
+    assert written["keys"][0] == first["keys"][0]
+    assert [record["status"] for record in written["keys"]] == ["done", "done"]
+    assert (written["id"], written["state"]) == ("run-1", "completed")
+
+
+def test_on_demand_never_skips_what_the_plan_would_change() -> None:
+    state = facts(strategy="on_demand", attempts=[DONE])
+    written = journal(state, finished=False, now=START + 20)
+
+    assert course(facts(strategy="on_demand", journal=written))["to_do"] == [0]
+
+
+def test_what_is_written_down_is_json() -> None:
+    assert json.loads(json.dumps(broken_off())) == broken_off()
+
+
+# -- batches and rescue ------------------------------------------------------------------------------------------------
+
+DOWN = entry(key_state="PendingImport", operations=PAIR[:2], error=error(heal="heal one"))
+
+
+@pytest.mark.parametrize(
+    ("attempt", "rescued"),
+    [
+        (DONE, []),
+        (result(DOWN), [0]),
+        (result(entry(operations=PAIR[:1], error=error())), []),
+        (result(entry(operations=PAIR[:1], key_state="PendingImport", error=error(code="Unknown"))), [0]),
+        ({"indices": [0], "kms_keys": [], "diff": [], "msg": "killed"}, [0]),
+    ],
+    ids=["well", "down", "refused before the deletion", "down by other hands", "no result"],
+)
+def test_what_may_be_without_its_material_is_rescued_and_stops_the_run(
+    attempt: dict[str, Any], rescued: list[int]
+) -> None:
+    way = course(facts(attempts=[attempt]))
+
+    assert (way["to_rescue"], way["stopped"]) == (rescued, bool(rescued))
+
+
+def test_after_a_rescue_the_run_goes_on() -> None:
+    way = course(facts("one", "two", attempts=[result(DOWN), result(entry(operations=PAIR[2:]))]))
+
+    assert (way["stopped"], way["to_rescue"], way["progress"]) == (False, [], "1 done, 0 failed, 1 left")
+
+
+def test_on_demand_has_nothing_to_rescue() -> None:
+    failed = result(entry(operations=ROTATION[:1], error=error()))
+
+    assert course(facts(strategy="on_demand", attempts=[failed]))["to_rescue"] == []
+
+
+def test_only_the_latest_batch_is_rescued() -> None:
+    second = {**result(entry("two")), "indices": [1]}
+
+    assert course(facts("one", "two", attempts=[result(DOWN), second]))["to_rescue"] == []
+
+
+# -- the end -----------------------------------------------------------------------------------------------------------
+
+
+def test_a_key_that_is_down_is_told_with_the_command_that_heals_it() -> None:
+    (told,) = course(facts(attempts=[result(DOWN)]))["failures"]
+
+    assert told == "one: it failed; THE KEY CANNOT BE USED; to heal it: heal one"
+
+
+@pytest.mark.parametrize(
+    ("verified", "told"),
+    [
+        (result(entry(operations=())), None),
+        (result(entry(operations=("ImportKeyMaterial",), proof="reimport")), None),
+        (result(entry(operations=("ImportKeyMaterial",))), "still something to do for the key one: ImportKeyMaterial"),
+        (result(entry(operations=()), before=[shown("PendingImport")]), "is PendingImport: not all of its materials"),
+        (result(entry(error=error("no entry"))), "the look at the key one failed: no entry"),
+        ({"indices": [0], "kms_keys": [], "diff": [], "msg": "crashed"}, "the look at the key one failed: crashed"),
+    ],
+    ids=["well", "cannot be proved by reading", "something left", "down", "unreadable", "no result"],
+)
+def test_the_look_afterwards_decides(verified: dict[str, Any], told: str | None) -> None:
+    failures = course(facts(attempts=[DONE], verified=verified))["failures"]
+
+    assert len(failures) == (1 if told else 0)
+    assert not told or told in failures[0]
+
+
+def test_a_key_that_was_disabled_has_to_be_disabled() -> None:
+    state = facts(attempts=[DONE], preflight=result(entry(), before=[shown("Disabled")]))
+    state["verified"] = result(entry(operations=()), before=[shown("Enabled")])
+
+    assert "was Disabled before the change and is Enabled now" in course(state)["failures"][0]
+
+
+@pytest.mark.parametrize(("verdict", "failed"), [("passed", 0), ("skipped", 0), ("failed", 1)])
+def test_a_canary_that_fails_is_a_failure(verdict: str, failed: int) -> None:
+    state = facts(attempts=[DONE], taken=canaries("taken"), proved=canaries(verdict, note="other result"))
+
+    assert len(course(state)["failures"]) == failed
+
+
+def test_canaries_are_proved_where_the_change_was_made() -> None:
+    state = facts("one", "two", "three", taken=canaries("taken", "taken", "skipped"))
+    state["attempts"] = [result(entry("one"), entry("two", error=error(code=DENIED)), entry("three"))]
+
+    assert course(state)["to_prove"] == [{"index": 0, "key": {"key_id": arn("one"), "canary": {"kind": "encrypt"}}}]
+
+
+def test_after_a_rotation_the_new_material_is_expected() -> None:
+    state = facts(strategy="on_demand", taken=canaries("taken"), attempts=[result(entry(current_key_material_id=B))])
+
+    assert course(state)["to_prove"][0]["key"]["expected_key_material_id"] == B
+
+
+def test_what_was_not_got_to_is_not_verified() -> None:
+    state = facts("one", "two", "three", attempts=[result(DOWN)])
+    state["preflight"] = result(entry("one"), entry("two"), entry("three", operations=(), changed=False))
+
+    assert course(state)["to_verify"] == [0, 2]
+
+
+def test_a_warning_goes_to_the_key_that_it_names() -> None:
+    warnings = ["the key alias/pay was disabled", "the key alias/payments is late", "something else"]
+    state = facts("alias/pay", "alias/payments")
+    state["attempts"] = [result(entry("x", key_arn=A), entry("y", key_arn=B), warnings=warnings)]
+
+    one, two = tracks(state)
+
+    assert [one.attempts[0].warnings, two.attempts[0].warnings] == [(warnings[0],), (warnings[1],)]
+
+
+@pytest.mark.parametrize(
+    ("check_mode", "told"),
+    [(True, "1 keys: 1 would be changed, 0 unchanged"), (False, "1 keys: 1 changed, 0 unchanged")],
+)
+def test_the_outcome_in_a_line(check_mode: bool, told: str) -> None:
+    assert course(facts(check_mode=check_mode, attempts=[] if check_mode else [DONE]))["outcome"] == told
