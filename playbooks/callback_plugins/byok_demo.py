@@ -80,4 +80,4 @@ def _parts(result):
     """Name and action of a task, and its result; ansible-core 2.19 named the attributes anew."""
     task = getattr(result, "task", None) or result._task
     outcome = result.result if hasattr(result, "result") else result._result
-    return task.get_name(), task.action, outcome
+    return task.get_name().split(" : ")[-1], task.action, outcome

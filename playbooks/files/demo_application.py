@@ -132,7 +132,7 @@ def prove(kms: Any, directory: Path) -> dict[str, Any]:
 
 def main() -> None:
     """Carry one command out and print what came of it."""
-    _, command, directory = sys.argv
+    command, directory = sys.argv[1:]
     act = {"prepare": prepare, "use": use, "prove": prove}[command]
     print(json.dumps(act(boto3.client("kms", region_name=os.environ.get("AWS_REGION")), Path(directory))))
 

@@ -403,7 +403,7 @@ kms_keys:
       type: float
       sample: 0.0
     request_ids:
-      description: The request IDs of RV(operations), in the same order, to look up in Amazon CloudTrail.
+      description: The request IDs of RV(kms_keys[].operations), in the same order, to look up in Amazon CloudTrail.
       returned: always
       type: list
       elements: str

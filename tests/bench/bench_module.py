@@ -61,7 +61,7 @@ def playbook(lab: Lab, tasks: list[dict[str, Any]], directory: Path) -> list[tup
     done = subprocess.run(["ansible-playbook", str(book)], env=environment, capture_output=True, text=True, check=False)
     if done.returncode:
         raise SystemExit(done.stdout[-3000:] + done.stderr[-2000:])
-    return [(name, seconds) for name, seconds in json.loads(times.read_text())]
+    return list(json.loads(times.read_text()))
 
 
 def api_calls(lab: Lab) -> None:

@@ -73,7 +73,14 @@ DELETE = ["DeleteImportedKeyMaterial"]
 
 # The facts of a role that has been given no key.
 FACTS: dict[str, Any] = {
-    "run": {"strategy": "reimport", "check_mode": False, "batch_size": 50, "started": 0.0, "finished": 1.0},
+    "run": {
+        "id": "run-1",
+        "strategy": "reimport",
+        "check_mode": False,
+        "batch_size": 50,
+        "started": 0.0,
+        "finished": 1.0,
+    },
     "wishes": [],
 }
 

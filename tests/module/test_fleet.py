@@ -146,7 +146,7 @@ def test_every_key_is_prepared_before_the_first_is_deleted(lab: Lab, fleet: list
 
 
 def test_the_quotas_of_kms_are_never_tripped(lab: Lab) -> None:
-    key_ids = [lab.own_key() for _ in range(20)]
+    key_ids = [lab.own_key() for _number in range(20)]
     lab.emulator.config(request_quotas=True)
     before = lab.mark()
 
@@ -168,7 +168,7 @@ def test_a_fleet_survives_throttling_by_others(lab: Lab, impatient: None, fleet:
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_a_signal_leaves_no_key_between_deletion_and_import(lab: Lab, number: signal.Signals) -> None:
-    key_ids = [lab.own_key() for _ in range(12)]
+    key_ids = [lab.own_key() for _number in range(12)]
     lab.emulator.config(latency_seconds=0.05)
     timer = threading.Timer(1.2, os.kill, (os.getpid(), number))
     timer.start()

@@ -126,7 +126,7 @@ class Stage:
         )
 
     def finish(self, process: subprocess.Popen[str]) -> Run:
-        output, _ = process.communicate(timeout=300)
+        output, _errors = process.communicate(timeout=300)
         self.seen.append(output)
         recap = [line for line in output.splitlines() if "changed=" in line]
         changed = int(recap[-1].split("changed=")[1].split()[0]) if recap else -1

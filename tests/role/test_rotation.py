@@ -216,8 +216,8 @@ def scenario_a_strategy_that_does_not_suit_a_key_stops_the_run_untouched(stage: 
     assert all(call.startswith(("Describe", "List", "Get", "GenerateMac")) for call in stage.lab.calls(before))
     assert run.says("Nothing was changed, since keys are refused: alias/rsa:")
     assert run.says("| alias/mac:")
-    assert run.says("The strategy for new material in a RSA_2048 key is alias")
-    assert run.says("The strategy for new material in a HMAC_256 key is alias")
+    assert run.says("The strategy for new material in an RSA_2048 key is alias")
+    assert run.says("The strategy for new material in an HMAC_256 key is alias")
     report = assert_documented(stage)
     assert (report["run"]["outcome"], outcomes(report)) == ("failed", ["not_started", "refused", "refused"])
     assert report["keys"][1]["error"]["code"] == "refused" and report["keys"][0]["before"]["key_state"] == "Enabled"

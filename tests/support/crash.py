@@ -33,7 +33,7 @@ def killed_at(point: Point, run: Callable[[], Any]) -> bool:
             run()
         finally:
             os._exit(0)
-    _, status = os.waitpid(child, 0)
+    _pid, status = os.waitpid(child, 0)
     return os.WIFSIGNALED(status) and os.WTERMSIG(status) == signal.SIGKILL
 
 

@@ -94,7 +94,7 @@ def _obstacle(request: Request, key: Key) -> str | None:
 
 def _staging(request: Request, key: Key, evidence: Evidence) -> Plan:
     """New bytes: import them beside the current ones, then rotate to them."""
-    expiration, _ = wanted_expiration(request, None, key.now)
+    expiration, _differs = wanted_expiration(request, None, key.now)
     stage = Step(
         "ImportKeyMaterial",
         "stage",

@@ -50,7 +50,7 @@ def mismatch_sentence(request: Request, key: Key) -> str:
 
 
 def first_import(request: Request, key: Key, evidence: Evidence) -> Step:
-    expiration, _ = wanted_expiration(request, None, key.now)
+    expiration, _differs = wanted_expiration(request, None, key.now)
     description = lineage.compose(request.description, evidence.fingerprint)
     return Step("ImportKeyMaterial", "import", description=description, expiration=expiration)
 
@@ -159,14 +159,14 @@ def _wrapped(request: Request, key: Key, evidence: Evidence) -> Plan:
         )
     entry = key.materials[0] if key.materials else None
     if entry is None:
-        expiration, _ = wanted_expiration(request, None, key.now)
+        expiration, _differs = wanted_expiration(request, None, key.now)
         return Plan(steps=(existing_import(key, "prove", None, expiration, request.description),))
     return Plan(steps=(_proving(request, key, entry, evidence),))
 
 
 def _proving(request: Request, key: Key, entry: Material, evidence: Evidence) -> Step:
     current = entry.expiration if is_loaded(key, entry) else None
-    expiration, _ = wanted_expiration(request, current, key.now)
+    expiration, _differs = wanted_expiration(request, current, key.now)
     purpose = "prove" if is_loaded(key, entry) else "restore"
     description = new_description(request, key, entry, evidence)
     return existing_import(key, purpose, entry.key_material_id, expiration, description)
@@ -177,5 +177,5 @@ def _blind(request: Request, key: Key, evidence: Evidence) -> tuple[Step, ...]:
     target = evidence.key_material_id or key.current_key_material_id
     entry = key.material(target)
     current = entry.expiration if entry else key.expiration
-    expiration, _ = wanted_expiration(request, current, key.now)
+    expiration, _differs = wanted_expiration(request, current, key.now)
     return (existing_import(key, "prove", target, expiration),)

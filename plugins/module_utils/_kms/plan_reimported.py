@@ -64,7 +64,7 @@ def _target(request: Request, key: Key, evidence: Evidence) -> Material | None:
 
 def _listed(request: Request, key: Key, entry: Material, evidence: Evidence) -> Plan:
     loaded = is_loaded(key, entry)
-    expiration, _ = wanted_expiration(request, entry.expiration if loaded else None, key.now)
+    expiration, _differs = wanted_expiration(request, entry.expiration if loaded else None, key.now)
     description = new_description(request, key, entry, evidence)
     restore = existing_import(key, "restore", entry.key_material_id, expiration, description)
     if not loaded:
@@ -83,7 +83,7 @@ def _listed(request: Request, key: Key, entry: Material, evidence: Evidence) -> 
 
 def _single(request: Request, key: Key, evidence: Evidence) -> Plan:
     loaded = key.key_state in (models.ENABLED, models.DISABLED)
-    expiration, _ = wanted_expiration(request, key.expiration if loaded else None, key.now)
+    expiration, _differs = wanted_expiration(request, key.expiration if loaded else None, key.now)
     restore = existing_import(key, "restore", None, expiration)
     if not loaded:
         return Plan(steps=(restore,))

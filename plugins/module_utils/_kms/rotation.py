@@ -375,14 +375,14 @@ def refusals(way: Sequence[Track]) -> list[str]:
 def refusal_sentence(track: Track) -> str:
     message = bare((track.refusal or {}).get("message")).rstrip(".")
     hint = _hint(track, message)
-    return f"{message}. {hint}" if hint else f"{message}."
+    return f"{message}. {hint}." if hint else f"{message}."
 
 
 def _hint(track: Track, message: str) -> str | None:
     symmetric = track.key_spec == models.SYMMETRIC
     if track.strategy == "on_demand" and not symmetric and track.key_spec != "unknown":
         return (
-            f"The strategy for new material in a {track.key_spec} key is alias; reimport deletes and imports the "
+            f"The strategy for new material in an {track.key_spec} key is alias; reimport deletes and imports the "
             "material that the key has"
         )
     if track.strategy == "reimport" and "not the one that belongs to the key" in message:

@@ -106,7 +106,7 @@ def prove(kms: Any, key: str, path: str) -> dict[str, Any]:
 
 def main() -> None:
     """Carry one command out."""
-    _, command, *arguments = sys.argv
+    command, *arguments = sys.argv[1:]
     commands: dict[str, Any] = {"create": create, "material": material, "read": read, "use": use, "prove": prove}
     try:
         print(json.dumps(commands[command](boto3.client("kms", region_name=os.environ.get("AWS_REGION")), *arguments)))

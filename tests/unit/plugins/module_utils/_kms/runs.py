@@ -35,7 +35,7 @@ def calls(*operations: str, at: float = 10.0, took: float = 0.5) -> list[dict[st
     """Calls one after the other; "operation outcome" for one that was not answered with success."""
     made = []
     for number, one in enumerate(operations):
-        operation, _, outcome = one.partition(" ")
+        operation, _blank, outcome = one.partition(" ")
         made.append(
             {
                 "operation": operation,

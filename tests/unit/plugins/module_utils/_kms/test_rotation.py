@@ -63,7 +63,7 @@ def test_the_plan_tells_the_outage(seconds: float | None, told: str) -> None:
 @pytest.mark.parametrize(
     ("strategy", "spec", "message", "hint"),
     [
-        ("on_demand", RSA, "keeps its one material", "The strategy for new material in a RSA_2048 key is alias"),
+        ("on_demand", RSA, "keeps its one material", "The strategy for new material in an RSA_2048 key is alias"),
         ("reimport", RSA, "is not the one that belongs to the key one", "the strategy for new material is alias"),
         (
             "reimport",
