@@ -168,6 +168,7 @@ def assert_reported(stage: Stage, before: int) -> None:
         assert key["unavailable_seconds"] > 0
     asleep = report["keys"][4]
     assert (asleep["canary"]["note"], asleep["unavailable_seconds"]) == ("the key is Disabled", 0.0)
+    assert any("KMS enables a key at every import" in warning for warning in asleep["warnings"])
     assert [report["keys"][n]["canary"]["kind"] for n in range(4)] == ["encrypt", "mac", "sign", "sign"]
     assert report["keys"][0]["aliases"] == ["alias/k0"]
 
@@ -245,8 +246,13 @@ def scenario_what_cannot_be_meant_is_refused_before_anything_is_read(stage: Stag
 
     alias = stage.run(keys=keys, strategy="alias")
     nowhere = stage.run(keys=keys, report_path="/nowhere/report.json")
+    # What Ansible's own check of arguments would show.
+    bare = stage.run(keys=[keys[0]["key_material"]])
+    misspelt = stage.run(keys=[{"key_id": "alias/key", "key_materal": keys[0]["key_material"]}])
 
-    assert (alias.status, nowhere.status) == (2, 2)
+    assert [run.status for run in (alias, nowhere, bare, misspelt)] == [2] * 4
+    assert bare.says("Every entry of kms_material_rotation_keys has to be a dictionary with a key_id; 1 of 1 are not")
+    assert misspelt.says("have options that there are not: key_materal. Nothing was done")
     assert alias.says("This version of the collection does not have that module; nothing was done")
     assert nowhere.says("/nowhere is no directory in which the report or the journal can be written")
     assert stage.lab.calls(before) == []

@@ -20,6 +20,7 @@ import os
 import re
 import select
 import shutil
+import signal
 import stat
 import struct
 import subprocess
@@ -495,14 +496,21 @@ def observe(
     tracer = Trace(trace) if trace else None
     line = tracer.command(command) if tracer else list(command)
     with Watcher(canaries, *roots) as watcher, Processes(canaries) as processes:
-        ran = subprocess.run(
+        # A session of its own, so that after a time-out nothing of it runs on.
+        process = subprocess.Popen(
             line,
-            check=False,
             stdin=subprocess.DEVNULL,
-            capture_output=True,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
             env=environment,
             cwd=directory,
-            timeout=timeout,
+            start_new_session=True,
         )
-    output = (ran.stdout.decode("utf-8", "surrogateescape"), ran.stderr.decode("utf-8", "surrogateescape"))
-    return Observation(ran.returncode, *output, watcher, processes, tracer.read() if tracer else None)
+        try:
+            stdout, stderr = process.communicate(timeout=timeout)
+        except subprocess.TimeoutExpired:
+            os.killpg(process.pid, signal.SIGKILL)
+            process.communicate()
+            raise
+    output = (stdout.decode("utf-8", "surrogateescape"), stderr.decode("utf-8", "surrogateescape"))
+    return Observation(process.returncode, *output, watcher, processes, tracer.read() if tracer else None)

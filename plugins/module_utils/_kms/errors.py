@@ -25,6 +25,7 @@ REFUSED = "RefusedByPlan"
 TIMEOUT = "WaitTimeout"
 CONNECTION = "ConnectionFailure"
 INTERRUPTED = "Interrupted"
+UNEXPECTED = "UnexpectedError"
 MISSING_LIBRARY = "MissingLibrary"
 
 # What to do about AWS's codes. {key} is the key as the caller named it, {permission} the IAM action.
@@ -130,6 +131,15 @@ def error_code(exception: Exception | None) -> str:
 def invalid(message: str) -> AnsibleKMSError:
     """Bad input, found before KMS was asked."""
     return AnsibleKMSError(message, code=INVALID_INPUT)
+
+
+def unexpected(error: Exception, key: str) -> AnsibleKMSError:
+    """An exception nobody foresaw, by its kind alone: its text and its traceback may hold material."""
+    message = (
+        f"an unexpected {type(error).__name__} ended the work on the key {key}; its text is not shown, since it may "
+        "hold material; look at the key, run the task again, and report this"
+    )
+    return AnsibleKMSError(message, code=UNEXPECTED)
 
 
 def refused(message: str) -> AnsibleKMSError:

@@ -20,6 +20,7 @@ from typing import Callable
 from . import api
 from .errors import AnsibleKMSError
 from .errors import invalid
+from .errors import unexpected
 from .manage import Job
 from .options import POOL_SIZE
 from .options import Wish
@@ -48,12 +49,20 @@ def run(
     try:
         wishes = read_wishes(options, region)
     except AnsibleKMSError as error:
-        failed = Result(str(options.get("key_id")), error={"code": error.code, "message": str(error.message)})
-        return Outcome(True, {"changed": False, "msg": error.message, "kms_keys": [], **_flat([failed], many)})
+        return _refused(options, error)
+    except Exception as error:  # noqa: BLE001 - a traceback could show material
+        return _refused(options, unexpected(error, str(options.get("key_id") or "of one of the entries")))
     fleet = Fleet(connect(), wishes, Pacer(options.get("request_rates")))
     with fleet.interruptible():
         fleet.run(check_mode)
     return outcome([job.result for job in fleet.jobs], many, with_diff)
+
+
+def _refused(options: Mapping[str, Any], error: AnsibleKMSError) -> Outcome:
+    """The result of a call in which nothing was asked of KMS."""
+    failed = Result(str(options.get("key_id")), error={"code": error.code, "message": str(error.message)})
+    flat = _flat([failed], options.get("keys") is not None)
+    return Outcome(True, {"changed": False, "msg": error.message, "kms_keys": [], **flat})
 
 
 class Fleet:

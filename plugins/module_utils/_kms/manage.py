@@ -20,6 +20,7 @@ from .errors import INTERRUPTED
 from .errors import AnsibleKMSError
 from .errors import invalid
 from .errors import refused
+from .errors import unexpected
 from .execute import Execution
 from .execute import wrapping_choice
 from .expiry import expiry_problem
@@ -81,6 +82,8 @@ class Job:
             self.refuse(error)
         except RunInterruptedError:
             self.refuse(self._interruption())
+        except Exception as error:  # noqa: BLE001 - a traceback could show material
+            self.refuse(unexpected(error, request.key_id))
 
     def _interruption(self) -> AnsibleKMSError:
         key_id = self.wish.request.key_id
@@ -126,6 +129,8 @@ class Job:
             self._plan_for(read_key(self.kms, self.wish.request), evidence, execution.secret)
         except AnsibleKMSError as error:
             self.refuse(error)
+        except Exception as error:  # noqa: BLE001 - a traceback could show material
+            self.refuse(unexpected(error, self.wish.request.key_id))
         self._run(Execution.prepare)
         self._run(Execution.change)
 
@@ -140,8 +145,18 @@ class Job:
         except RunInterruptedError:
             failure = self._interruption()
             self.execution.tidy_up()
+        except Exception as error:  # noqa: BLE001 - a traceback could show material
+            failure = unexpected(error, self.wish.request.key_id)
+            self._tidy_up_somehow(self.execution)
         if failure is not None or phase is Execution.change:
             self.result = _executed(self.result, self.execution, failure)
+
+    def _tidy_up_somehow(self, execution: Execution) -> None:
+        """Tidy up after what nobody foresaw; it may happen again."""
+        try:
+            execution.tidy_up()
+        except Exception:  # noqa: BLE001 - a traceback could show material
+            execution.known = False
 
 
 def _admitted(wish: Wish, key: Key) -> Secret | None:

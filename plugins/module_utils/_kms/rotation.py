@@ -374,6 +374,8 @@ def refusals(way: Sequence[Track]) -> list[str]:
 
 def refusal_sentence(track: Track) -> str:
     message = bare((track.refusal or {}).get("message")).rstrip(".")
+    prefix = f"key {track.key_id}: "
+    message = message[len(prefix) :] if message.startswith(prefix) else message
     hint = _hint(track, message)
     return f"{message}. {hint}." if hint else f"{message}."
 

@@ -99,6 +99,7 @@ def test_a_plan_that_failed_as_a_whole_refuses_the_key_it_names_or_all(
     way = course(state)
 
     assert [told.split(":")[0] for told in way["refusals"]] == refused
+    assert all("key two: key_id" not in told for told in way["refusals"])
     assert [track.index for track in tracks(state) if track.plan is None] == planless
     assert way["to_do"] == []
 
