@@ -37,8 +37,8 @@ class Gate:
 
 # The longest first. The runs of ansible-test share an environment, hence a lane.
 GATES = (
-    Gate("sanity", "ansible-test sanity, nothing ignored", lane="ansible-test"),
     Gate("module", "the modules against the emulator"),
+    Gate("sanity", "ansible-test sanity, nothing ignored", lane="ansible-test"),
     Gate("units", "ansible-test units", lane="ansible-test"),
     Gate("emulator", "the emulator against what AWS was seen to do"),
     Gate("role", "the rotation role against the emulator"),

@@ -136,7 +136,7 @@ def assert_left_in_order(
     assert result["error"]["code"] and result["error"]["message"] == result["msg"], where
 
 
-@pytest.mark.parametrize("case", CASES[:5], ids=lambda case: f"{case.name} {case.spec}")
+@pytest.mark.parametrize("case", CASES, ids=lambda case: f"{case.name} {case.spec}")
 def test_for_good(quick: Lab, case: Case, tally: Callable[[str], None]) -> None:
     calls = calls_of(quick, case)
     for position, operation in enumerate(calls):
