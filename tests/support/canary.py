@@ -151,9 +151,18 @@ def _byte_forms(window: bytes) -> Iterator[tuple[str, bytes]]:
     yield "Python's repr in JSON", json.dumps(shown)[1:-1].encode()
     yield "list of numbers", ", ".join(map(str, window)).encode()
     for encoding, errors in (("latin-1", "strict"), ("utf-8", "surrogateescape")):
-        text = window.decode(encoding, errors)
+        text = (_whole(window) if encoding == "utf-8" else window).decode(encoding, errors)
         yield f"{encoding} text", text.encode("utf-8", "surrogatepass")
         yield f"{encoding} text in JSON", json.dumps(text)[1:-1].encode()
+
+
+def _whole(window: bytes) -> bytes:
+    """The window without the bytes at its edges that UTF-8 (RFC 3629) may read together with bytes outside it."""
+    start = 0
+    while start < 3 and 0x80 <= window[start] < 0xC0:
+        start += 1
+    leads = [index for index in range(len(window) - 3, len(window)) if window[index] >= 0xC0]
+    return window[start : leads[0] if leads else len(window)]
 
 
 def _base64_forms(secret: bytes) -> Iterator[tuple[str, bytes]]:
