@@ -2,20 +2,28 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Run the module kms_imported_material without its arguments ever lying in a file.
+"""Run the module kms_imported_material without its arguments ever lying in a file, and tell how far it is.
 
 Ansible's default is to write a module together with its arguments into a temporary file. This plugin has it sent
 through a pipe to the interpreter (pipelining) wherever the connection can do that, whatever the configuration says.
+
+A module's output comes only when it has ended. Where it runs on this machine, it tells through a file meanwhile how
+many keys are done, and this plugin shows that.
 """
 
 from __future__ import annotations
 
+import os
+import tempfile
+import threading
 from collections.abc import Mapping
 from contextlib import contextmanager
 from contextlib import nullcontext
 
 from ansible import constants
 from ansible.plugins.action import ActionBase
+from ansible_collections.byok.aws.plugins.module_utils._kms.progress import ENVIRONMENT
+from ansible_collections.byok.aws.plugins.module_utils._kms.results import summary_line
 
 # Every option with "material" in its name. Anything else that has it is misspelt, and its value is not masked.
 _MATERIAL_OPTIONS = (
@@ -26,6 +34,42 @@ _MATERIAL_OPTIONS = (
     "key_material_file",
     "key_material_id",
 )
+
+# How often the person at the terminal is told how far it is, in seconds.
+_TELL_EVERY = 5.0
+
+
+class Teller:
+    """Shows the line in a file whenever it is a new one, every few seconds."""
+
+    def __init__(self, path, show):
+        self._path = path
+        self._show = show
+        self._told = ""
+        self._over = threading.Event()
+        self._thread = threading.Thread(target=self._watch, daemon=True)
+
+    def __enter__(self):
+        self._thread.start()
+        return self
+
+    def __exit__(self, *exception):
+        self._over.set()
+        self._thread.join()
+
+    def _watch(self):
+        while not self._over.wait(_TELL_EVERY):
+            self._tell()
+
+    def _tell(self):
+        try:
+            with open(self._path) as file:
+                line = file.read()
+        except OSError:
+            return
+        if line and line != self._told:
+            self._told = line
+            self._show(line)
 
 
 class ActionModule(ActionBase):
@@ -44,13 +88,39 @@ class ActionModule(ActionBase):
         obstacle = self._obstacle(wrap_async)
         if obstacle and any(entry.get("key_material") for entry in self._entries()):
             self._warn(obstacle)
-        with nullcontext() if obstacle else self._pipelining():
+        with nullcontext() if obstacle else self._pipelining(), self._progress():
             result.update(
                 self._execute_module(
                     module_name="byok.aws.kms_imported_material", task_vars=task_vars, wrap_async=wrap_async
                 )
             )
+        self._summarize(result)
         return result
+
+    @contextmanager
+    def _progress(self):
+        """Have the module tell how far it is, where it can write a file that is read here."""
+        if not self._task.args.get("keys") or self._connection.transport != "local" or self._connection.become:
+            yield
+            return
+        descriptor, path = tempfile.mkstemp(prefix="progress-", dir=constants.DEFAULT_LOCAL_TMP)
+        os.close(descriptor)
+        self._task.environment = [*(self._task.environment or []), {ENVIRONMENT: path}]
+        try:
+            with Teller(
+                path, lambda line: self._display.display(f"{self._task.name or self._task.action}: {line}", stderr=True)
+            ):
+                yield
+        finally:
+            os.unlink(path)
+
+    def _summarize(self, result):
+        """With -v, a line for each of many keys instead of pages; with -vv and more, everything."""
+        if self._task.args.get("keys") is None or self._display.verbosity != 1 or self._task.no_log:
+            return
+        result["_ansible_verbose_override"] = True
+        for entry in result.get("kms_keys") or []:
+            self._display.v(summary_line(entry))
 
     def _entries(self):
         """The options of the task and those of each of its keys."""

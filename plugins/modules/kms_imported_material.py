@@ -99,6 +99,28 @@ options:
       - The request quotas of the account and Region, in calls a second by operation, where they differ from the defaults of AWS,
         for example C(ImportKeyMaterial) with 30.
     type: dict
+  stage:
+    description:
+      - Splits O(state=reimported) in two tasks, the second of which needs no plaintext and leaves nothing but a deletion and an
+        import to be done for each key.
+      - V(prepare) - the import parameters are fetched (KMS grants one set a second), the material is wrapped and proved to be the
+        one that the key holds, and the result is kept in O(stage_path). No key is interrupted.
+      - V(change) - the keys are deleted and imported again with what is kept. Material that is given, too, is not even read. With
+        O(state=present) it is imported where it is missing, and nothing is deleted.
+      - A preparation can be used for 24 hours; one with less than 15 minutes left is refused.
+    type: str
+    choices: [prepare, change]
+  stage_path:
+    description:
+      - The file for O(stage), where the module runs. It holds material that is wrapped for KMS, and import tokens, and no plaintext.
+        It is written with mode 0600, and refused when group or others have any permission on it, unless O(force=true).
+      - Whoever has it, and the permission C(kms:ImportKeyMaterial) on a key, can import that key's own material into it.
+    type: path
+  journal_path:
+    description:
+      - A file to which one line of JSON is added for each key as soon as it is finished, where the module runs. It says what was
+        done even when the task is killed and its result lost. It holds no material.
+    type: path
   state:
     description:
       - V(present) - the given material is imported, with the given expiry. As the first material of an empty key, otherwise as
@@ -386,7 +408,8 @@ kms_keys:
     proof:
       description:
         - How the material was compared with what KMS holds.
-        - V(fingerprint), V(public_key), V(mac), V(key_material_id), or V(reimport) when KMS compared it at an import.
+        - V(fingerprint), V(public_key), V(mac), V(key_material_id), V(prepared) when that was done at the preparation
+          (O(stage)), or V(reimport) when KMS compared it at an import.
       returned: always
       type: str
       sample: fingerprint
@@ -498,6 +521,9 @@ def argument_spec():
         "key_id": {"type": "str"},
         "keys": {"type": "list", "elements": "dict", "no_log": False, "options": entry},
         "request_rates": {"type": "dict"},
+        "stage": {"type": "str", "choices": ["prepare", "change"]},
+        "stage_path": {"type": "path"},
+        "journal_path": {"type": "path"},
         **top,
     }
 
@@ -507,6 +533,7 @@ def main():
         argument_spec=argument_spec(),
         mutually_exclusive=[("key_id", "keys")],
         required_one_of=[("key_id", "keys")],
+        required_together=[("stage", "stage_path")],
         supports_check_mode=True,
     )
     outcome: Outcome = run(

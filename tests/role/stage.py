@@ -135,15 +135,21 @@ class Stage:
     def run(self, *options: str, **variables: Any) -> Run:
         return self.finish(self.start(*options, **variables))
 
-    def kill_when(self, process: subprocess.Popen[str], ready: Callable[[], bool], timeout: float = 120) -> None:
-        """SIGKILL to ansible-playbook and everything that it has started, as soon as this is so."""
+    def kill_when(
+        self,
+        process: subprocess.Popen[str],
+        ready: Callable[[], bool],
+        timeout: float = 120,
+        number: signal.Signals = signal.SIGKILL,
+    ) -> None:
+        """A signal to ansible-playbook and everything that it has started, as soon as this is so."""
         deadline = time.monotonic() + timeout
         while not ready():
             assert process.poll() is None, process.communicate()[0]
             assert time.monotonic() < deadline, "the moment to kill it never came"
             time.sleep(0.01)
-        os.killpg(process.pid, signal.SIGKILL)
-        process.communicate()
+        os.killpg(process.pid, number)
+        self.seen.append(process.communicate()[0])
 
     def leaks(self) -> list[Any]:
         """Every material that stands in an output, a journal, a report or a page, in whatever form."""

@@ -12,6 +12,8 @@ from __future__ import annotations
 
 import json
 import re
+import signal
+import time
 from collections.abc import Callable
 from collections.abc import Iterator
 from collections.abc import Mapping
@@ -261,6 +263,13 @@ def scenario_what_cannot_be_meant_is_refused_before_anything_is_read(stage: Stag
 # -- crashes -----------------------------------------------------------------------------------------------------------
 
 
+def wait_until(ready: Callable[[], bool], timeout: float = 60) -> None:
+    deadline = time.monotonic() + timeout
+    while not ready():
+        assert time.monotonic() < deadline, "it never came to that"
+        time.sleep(0.1)
+
+
 def deletions(stage: Stage, since: int) -> dict[str, int]:
     counted: dict[str, int] = {}
     for call in stage.lab.emulator.calls()[since:]:
@@ -306,6 +315,81 @@ def scenario_a_journal_that_is_complete_makes_the_next_rotation_skip_nothing(sta
         assert stage.run(keys=keys, canary=False, report_path="").status == 0
         assert stage.lab.changing_calls(before) == PAIR
         assert stage.journal["state"] == "completed"
+
+
+def scenario_ctrl_c_leaves_no_key_down_and_the_next_run_knows_what_was_done(stage: Stage) -> None:
+    keys = [stage.key(f"k{number}", SYMMETRIC) for number in range(12)]
+    before = stage.lab.mark()
+    rates = {"GetParametersForImport": 1000, "DeleteImportedKeyMaterial": 2}
+
+    def some_deleted() -> bool:
+        return len(deletions(stage, before)) >= 2
+
+    stage.kill_when(
+        stage.start(keys=keys, canary=False, report_path="", request_rates=rates), some_deleted, number=signal.SIGINT
+    )
+    wait_until(lambda: all(stage.lab.state(key["key_id"]) == "Enabled" for key in keys))
+    done = len(deletions(stage, before))
+    again = stage.run(keys=keys, canary=False, request_rates={"GetParametersForImport": 1000})
+
+    assert again.status == 0, again.output
+    assert 2 <= done < len(keys)
+    assert sorted(deletions(stage, before).values()) == [1] * len(keys)
+    assert outcomes(assert_documented(stage)).count("unchanged") == done
+    assert [path.name for path in stage.root.glob("journal.json*")] == ["journal.json"]
+
+
+# -- in two runs -------------------------------------------------------------------------------------------------------
+
+
+def scenario_prepared_in_one_run_and_changed_in_another_without_the_plaintext(stage: Stage) -> None:
+    specs = (SYMMETRIC, "HMAC_256", "ECC_NIST_P256")
+    keys = [stage.key(f"k{number}", spec) for number, spec in enumerate(specs)]
+    checks = [work(stage, key["key_id"], spec) for key, spec in zip(keys, specs)]
+    path = stage.root / "stage.json"
+    fast = {"GetParametersForImport": 1000}
+    before = stage.lab.mark()
+
+    dry = stage.run("--check", keys=keys, stage_path=str(path), request_rates=fast, report_path="")
+    assert dry.status == 0 and not path.exists() and stage.lab.changing_calls(before) == []
+    prepared = stage.run(keys=keys, stage_path=str(path), request_rates=fast)
+
+    assert prepared.status == 0, prepared.output
+    assert prepared.says("3 of 3 keys are prepared")
+    assert path.stat().st_mode & 0o777 == 0o600
+    assert "DeleteImportedKeyMaterial" not in stage.lab.calls(before)
+    assert not stage.report_path.exists()
+
+    stage.lab.emulator.config(clock_offset_seconds=3600)
+    before = stage.lab.mark()
+    names = [{"key_id": key["key_id"]} for key in keys]
+    changed = stage.run(keys=names, stage_path=str(path), batch_size=2)
+
+    assert changed.status == 0, changed.output
+    assert "GetParametersForImport" not in stage.lab.calls(before)
+    assert stage.lab.changing_calls(before).count("ImportKeyMaterial") == 3
+    for check in checks:
+        check()
+    report = assert_documented(stage)
+    assert outcomes(report) == ["changed"] * 3 and report["keys"][0]["canary"]["verdict"] == "passed"
+    assert not path.exists()
+
+
+def scenario_a_preparation_past_its_day_stops_the_run_untouched(stage: Stage) -> None:
+    key = stage.key("key", SYMMETRIC)
+    path = stage.root / "stage.json"
+    early = stage.run(keys=[key], stage="change", stage_path=str(path))
+    assert early.status != 0 and early.says("stage_path") and early.says("Nothing was changed")
+    assert stage.run(keys=[key], stage_path=str(path)).status == 0
+    stage.lab.emulator.config(clock_offset_seconds=25 * 3600)
+    before = stage.lab.mark()
+
+    refused = stage.run(keys=[key], stage_path=str(path))
+
+    assert refused.status != 0 and refused.says("too old") and refused.says("prepare it again")
+    assert stage.lab.changing_calls(before) == []
+    again = stage.run(keys=[key], stage="prepare", stage_path=str(path))
+    assert again.status == 0 and again.says("1 of 1 keys are prepared")
 
 
 # -- failures ----------------------------------------------------------------------------------------------------------

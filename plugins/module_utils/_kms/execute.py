@@ -39,18 +39,11 @@ from .retries import ATTEMPTS
 from .retries import ambiguous
 from .retries import pauses
 from .retries import transient
+from .stage import Wrapped
 from .wrapping import wrap
 
 _TOKEN_CODES = ("InvalidImportTokenException", "ExpiredImportTokenException")
 _WRONG_MATERIAL = "IncorrectKeyMaterialException"
-
-
-@dataclass(frozen=True)
-class Wrapped:
-    """EncryptedKeyMaterial and the token it belongs to."""
-
-    blob: bytes = field(repr=False)
-    import_token: bytes = field(repr=False)
 
 
 @dataclass
@@ -83,7 +76,7 @@ class Execution:
         """What interrupts nothing: parameters, wrapping, the steps before a deletion. Raises AnsibleKMSError."""
         self.kms.turns.committed = False
         with self._tidied():
-            if self.plan.imports and self.wrapped is None:
+            if (self.plan.imports or self.plan.stages) and self.wrapped is None:
                 self._wrap()
             for step in self.plan.preparing:
                 self._step(step)
@@ -226,7 +219,8 @@ class Execution:
         )
         if self.secret is None:
             raise invalid(f"the material for the key {self.request.key_id} is needed, and was not given")
-        self.wrapped = Wrapped(wrap(self.secret.plaintext, parameters.public_key, algorithm), parameters.import_token)
+        blob = wrap(self.secret.plaintext, parameters.public_key, algorithm)
+        self.wrapped = Wrapped(blob, parameters.import_token, parameters.valid_to)
 
     def _request_of(self, step: Step) -> dict[str, Any]:
         wrapped = self.wrapped or Wrapped(b"", b"")

@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import threading
 from collections.abc import Iterator
@@ -14,6 +15,7 @@ from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Any
 from typing import Callable
 
@@ -23,13 +25,27 @@ from .errors import invalid
 from .errors import unexpected
 from .manage import Job
 from .options import POOL_SIZE
+from .options import Stage
 from .options import Wish
+from .options import read_stage
 from .options import read_wishes
 from .pacing import Pacer
 from .pacing import Turns
+from .progress import ENVIRONMENT
+from .progress import Journal
+from .progress import Operations
+from .progress import Phase
+from .progress import Progress
+from .progress import total
 from .results import Result
 from .results import diff
 from .results import entry
+from .results import record
+from .results import sentence
+from .stage import write
+
+# What reading a key costs, of the operations whose quotas can be felt.
+READING: Operations = MappingProxyType({"DescribeKey": 1, "ListKeyRotations": 1})
 
 
 @dataclass(frozen=True)
@@ -48,13 +64,16 @@ def run(
     many = options.get("keys") is not None
     try:
         wishes = read_wishes(options, region)
+        stage = read_stage(options)
+        journal = Journal(None if check_mode else options.get("journal_path"))
     except AnsibleKMSError as error:
         return _refused(options, error)
     except Exception as error:  # noqa: BLE001 - a traceback could show material
         return _refused(options, unexpected(error, str(options.get("key_id") or "of one of the entries")))
-    fleet = Fleet(connect(), wishes, Pacer(options.get("request_rates")))
+    fleet = Fleet(connect(), wishes, Pacer(options.get("request_rates")), stage, journal)
     with fleet.interruptible():
         fleet.run(check_mode)
+    journal.close()
     return outcome([job.result for job in fleet.jobs], many, with_diff)
 
 
@@ -71,30 +90,74 @@ class Fleet:
     One failed key stops no other. A signal (SIGINT, SIGTERM) lets the keys in hand be finished and starts no other.
     """
 
-    def __init__(self, client: Any, wishes: Sequence[Wish], pacer: Pacer) -> None:
-        self.jobs = [_job(client, wish, pacer) for wish in wishes]
+    def __init__(
+        self,
+        client: Any,
+        wishes: Sequence[Wish],
+        pacer: Pacer,
+        stage: Stage | None = None,
+        journal: Journal | None = None,
+    ) -> None:
+        self.jobs = [_job(client, wish, pacer, stage) for wish in wishes]
         self._pacer = pacer
+        self._stage = stage
+        self._journal = journal or Journal(None)
+        self._progress = Progress(os.environ.get(ENVIRONMENT), pacer)
 
     def run(self, check_mode: bool) -> None:
-        self._each(self.jobs, Job.plan)
+        self._each("reading", self.jobs, Job.plan, [READING] * len(self.jobs))
         self._refuse_twice()
         if check_mode:
             return
         # Nothing is deleted before every key that will be imported again is ready for it.
-        paired = [job for job in self.jobs if job.execution and job.execution.plan.pairs]
-        others = [job for job in self.jobs if job not in paired]
-        self._each(others, _prepare_and_change)
-        self._each(paired, Job.prepare)
-        self._each(paired, Job.change)
+        paired = [job for job in self.jobs if job.paired]
+        others = [job for job in self.jobs if job.pending and not job.paired]
+        preparing, changing = [job.preparing for job in paired], [job.changing for job in paired]
+        self._each("changing", others, self._whole, [job.whole for job in others], total(preparing + changing))
+        self._each("preparing", paired, Job.prepare, preparing, total(changing))
+        self._each("changing", paired, self._change, changing)
+        self._keep()
 
-    def _each(self, jobs: Sequence[Job], work: Callable[[Job], None]) -> None:
-        if len(jobs) <= 1:
-            for job in jobs:
-                work(job)
+    def _each(
+        self,
+        phase: str,
+        jobs: Sequence[Job],
+        work: Callable[[Job], None],
+        costs: Sequence[Operations],
+        later: Operations = MappingProxyType({}),
+    ) -> None:
+        def one(position: int, job: Job) -> None:
+            work(job)
+            self._progress.finish(position, job.result.error is not None)
+
+        if not jobs:
+            return
+        self._progress.begin(Phase(phase, costs), later)
+        if len(jobs) == 1:
+            one(0, jobs[0])
             return
         with ThreadPoolExecutor(max_workers=min(POOL_SIZE, len(jobs))) as pool:
-            for done in [pool.submit(work, job) for job in jobs]:
+            for done in [pool.submit(one, position, job) for position, job in enumerate(jobs)]:
                 done.result()
+
+    def _whole(self, job: Job) -> None:
+        job.prepare()
+        self._change(job)
+
+    def _change(self, job: Job) -> None:
+        job.change()
+        self._journal.write(record(job.result))
+
+    def _keep(self) -> None:
+        """Write what was prepared. One that failed does not lose the others theirs."""
+        if self._stage is None or self._stage.mode != "prepare":
+            return
+        prepared = [job.prepared for job in self.jobs]
+        try:
+            write(self._stage.path, [one for one in prepared if one is not None])
+        except AnsibleKMSError as error:
+            for job in self.jobs:
+                job.fail(error)
 
     def _refuse_twice(self) -> None:
         """The same key under two identifiers: only KMS can tell, and only before anything is changed."""
@@ -125,14 +188,9 @@ class Fleet:
         self._pacer.stop.set()
 
 
-def _job(client: Any, wish: Wish, pacer: Pacer) -> Job:
+def _job(client: Any, wish: Wish, pacer: Pacer, stage: Stage | None) -> Job:
     key_id = wish.request.key_id
-    return Job(api.Connection(client, key_id, Turns(pacer)), wish, Result(key_id))
-
-
-def _prepare_and_change(job: Job) -> None:
-    job.prepare()
-    job.change()
+    return Job(api.Connection(client, key_id, Turns(pacer)), wish, Result(key_id), stage)
 
 
 def outcome(results: Sequence[Result], many: bool, with_diff: bool = True) -> Outcome:
@@ -142,7 +200,7 @@ def outcome(results: Sequence[Result], many: bool, with_diff: bool = True) -> Ou
     result.update(
         changed=any(one.changed for one in results),
         kms_keys=[entry(one) for one in results],
-        msg=_summary(results) if many else _sentence(results[0]),
+        msg=_summary(results) if many else sentence(results[0]),
     )
     if with_diff:
         result["diff"] = [diff(one) for one in results]
@@ -154,23 +212,15 @@ def _flat(results: Sequence[Result], many: bool) -> dict[str, Any]:
     return {} if many else entry(results[0])
 
 
-def _sentence(one: Result) -> str:
-    if one.error:
-        return str(one.error["message"])
-    if one.operations:
-        return f"{one.requested_key_id}: {', '.join(one.operations)}"
-    reason = f" ({one.skip_reason})" if one.skip_reason else ""
-    return f"{one.requested_key_id}: nothing to do{reason}"
-
-
 def _summary(results: Sequence[Result]) -> str:
     """Counts, and for what failed the names and the first sentences."""
     failures = [one for one in results if one.error]
     changed = sum(1 for one in results if one.changed and not one.error)
-    counts = f"{len(results)} keys: {changed} changed, {len(results) - changed - len(failures)} unchanged"
+    keys = "1 key" if len(results) == 1 else f"{len(results)} keys"
+    counts = f"{keys}: {changed} changed, {len(results) - changed - len(failures)} unchanged"
     if not failures:
         return counts
-    told = [_sentence(one) for one in failures[:_TOLD]]
+    told = [sentence(one) for one in failures[:_TOLD]]
     more = f" (and {len(failures) - _TOLD} more, see kms_keys)" if len(failures) > _TOLD else ""
     names = ", ".join(one.requested_key_id for one in failures)
     return f"{counts}, {len(failures)} failed ({names}): {' | '.join(told)}{more}"

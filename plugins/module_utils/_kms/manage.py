@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from dataclasses import asdict
 from dataclasses import dataclass
 from dataclasses import replace
@@ -16,6 +17,7 @@ from typing import Callable
 from . import api
 from . import models
 from . import specs
+from . import stage
 from .errors import INTERRUPTED
 from .errors import AnsibleKMSError
 from .errors import invalid
@@ -32,6 +34,7 @@ from .models import Evidence
 from .models import Key
 from .models import Plan
 from .models import Request
+from .options import Stage
 from .options import Wish
 from .pacing import RunInterruptedError
 from .plan import make_plan
@@ -40,6 +43,7 @@ from .proof import find_evidence
 from .read import read_key
 from .read import read_tag
 from .results import Result
+from .stage import Prepared
 
 _ASSOCIATED_RE = re.compile(r"\(id: (?P<id>[0-9a-f]{64})\) being imported as NEW_KEY_MATERIAL is already associated")
 
@@ -61,12 +65,37 @@ class Job:
     kms: api.Connection
     wish: Wish
     result: Result
+    stage: Stage | None = None
     execution: Execution | None = None
 
     @property
     def pending(self) -> bool:
         """Whether there is still something to do for the key."""
         return self.execution is not None and self.result.error is None
+
+    @property
+    def paired(self) -> bool:
+        """Whether a deletion will be followed by an import."""
+        return self.execution is not None and self.pending and self.execution.plan.pairs
+
+    @property
+    def preparing(self) -> Counter[str]:
+        """The calls of prepare."""
+        if self.execution is None:
+            return Counter()
+        plan = self.execution.plan
+        wraps = (plan.imports or plan.stages) and self.execution.wrapped is None
+        return Counter([*(["GetParametersForImport"] if wraps else []), *(step.operation for step in plan.preparing)])
+
+    @property
+    def changing(self) -> Counter[str]:
+        """The calls of change."""
+        return Counter(step.operation for step in self.execution.plan.changing) if self.execution else Counter()
+
+    @property
+    def whole(self) -> Counter[str]:
+        """The calls of both."""
+        return self.preparing + self.changing
 
     def plan(self) -> None:
         """Read, prove and plan; changes nothing."""
@@ -75,7 +104,7 @@ class Job:
             key = read_key(self.kms, request)
             self.result = replace(self.result, before=key, after=key)
             secret = _admitted(self.wish, key)
-            evidence = find_evidence(self.kms, request, key, secret)
+            evidence = self._find_evidence(key, secret)
             key = read_tag(self.kms, request, key, evidence)
             self._plan_for(key, evidence, secret)
         except AnsibleKMSError as error:
@@ -84,6 +113,28 @@ class Job:
             self.refuse(self._interruption())
         except Exception as error:  # noqa: BLE001 - a traceback could show material
             self.refuse(unexpected(error, request.key_id))
+
+    def _find_evidence(self, key: Key, secret: Secret | None) -> Evidence:
+        request, kept = self.wish.request, self.stage
+        if kept is None or kept.mode != "change":
+            return find_evidence(self.kms, request, key, secret)
+        prepared = kept.prepared.get(key.arn)
+        problem = stage.problem(prepared, key, kept.path, request)
+        if prepared is None or problem:
+            raise refused(str(problem))
+        self.wish = replace(self.wish, wrapped=prepared.wrapped)
+        return prepared.evidence
+
+    @property
+    def prepared(self) -> Prepared | None:
+        """What a preparation leaves for a later run; None for a key that failed."""
+        done = self.execution
+        if done is None or done.wrapped is None or self.result.error is not None:
+            return None
+        evidence = done.plan.evidence
+        named = done.key_material_id or evidence.key_material_id
+        proved = bool(done.plan.imports) or (evidence.verdict == "match" and evidence.method != "key_material_id")
+        return Prepared(done.key.arn, done.wrapped, proved, named if done.key.symmetric else None)
 
     def _interruption(self) -> AnsibleKMSError:
         key_id = self.wish.request.key_id
@@ -102,6 +153,10 @@ class Job:
             calls=_calls(self.kms),
             unavailable_seconds=None,
         )
+
+    def fail(self, error: AnsibleKMSError) -> None:
+        """The key is as it is, but what was wanted did not come about for another reason."""
+        self.result = replace(self.result, error=self.result.error or _error(self.wish.request, error))
 
     def _plan_for(self, key: Key, evidence: Evidence, secret: Secret | None) -> None:
         request = self.wish.request

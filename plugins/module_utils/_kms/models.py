@@ -155,12 +155,14 @@ class ImportParameters:
 class Request:
     """What the caller wants of one key. Holds facts about the material offered, never its bytes.
 
-    offered: "plaintext", "wrapped" (EncryptedKeyMaterial with its ImportToken) or None.
+    offered: "plaintext", "wrapped" (EncryptedKeyMaterial with its ImportToken), "prepared" (the same from an earlier
+    run) or None. stage: "prepare" when only the preparation is wanted.
     """
 
     key_id: str
     state: str = "present"
     offered: str | None = None
+    stage: str | None = None
     key_material_id: str | None = None
     all_materials: bool = False
     description: str | None = None
@@ -184,7 +186,7 @@ class Evidence:
     """What is known of whether the material offered is one that KMS holds or held.
 
     verdict: "match" (with the material's ID on symmetric keys), "mismatch" or "unknown".
-    method: "fingerprint", "public_key", "mac", "key_material_id", "reimport" or None.
+    method: "fingerprint", "public_key", "mac", "prepared", "key_material_id", "reimport" or None.
     """
 
     verdict: str = "unknown"
@@ -221,6 +223,7 @@ class Plan:
 
     refusal: a sentence when the plan must not be carried out; forceable says whether force overrides it.
     waits_for: the material that becomes current by itself, because an earlier run has started its rotation.
+    stages: the material is wrapped and kept for a later run.
     unavailable_seconds: the predicted time in which the key cannot be used, counted in round trips to KMS;
     None when the key stays unusable (its material is deleted).
     """
@@ -232,6 +235,7 @@ class Plan:
     refusal: str | None = None
     forceable: bool = True
     waits_for: str | None = None
+    stages: bool = False
     warnings: tuple[str, ...] = ()
     unavailable_seconds: float | None = 0.0
 
@@ -241,7 +245,7 @@ class Plan:
 
     @property
     def changed(self) -> bool:
-        return bool(self.steps or self.waits_for)
+        return bool(self.steps or self.waits_for or self.stages)
 
     @property
     def pairs(self) -> bool:

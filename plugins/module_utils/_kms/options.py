@@ -15,9 +15,9 @@ from typing import Callable
 from typing import TypeVar
 
 from . import lineage
+from . import stage
 from .errors import AnsibleKMSError
 from .errors import invalid
-from .execute import Wrapped
 from .expiry import parse_duration
 from .expiry import parse_instant
 from .identifiers import key_id_problem
@@ -27,6 +27,8 @@ from .material import read_file
 from .models import EXPIRES
 from .models import NEVER
 from .models import Request
+from .stage import Prepared
+from .stage import Wrapped
 
 try:
     from botocore.config import Config
@@ -72,6 +74,28 @@ _GROUPS = (
     ("valid_to", "valid_for", "renew_before", "expiration_model"),
     ("key_material_id", "all_materials"),
 )
+
+
+@dataclass(frozen=True)
+class Stage:
+    """What is kept between two runs: "prepare" writes the file at path, "change" has read it (by key ARN)."""
+
+    mode: str
+    path: str
+    prepared: Mapping[str, Prepared] = field(default_factory=dict)
+
+
+def read_stage(options: Mapping[str, Any]) -> Stage | None:
+    """The options stage and stage_path. Raises AnsibleKMSError."""
+    mode, path = options.get("stage"), options.get("stage_path")
+    if mode is None and path is None:
+        return None
+    if mode is None or path is None:
+        raise invalid("stage and stage_path go together")
+    if mode == "prepare":
+        stage.check_writable(path)
+        return Stage(mode, path)
+    return Stage(mode, path, stage.read(path, bool(options.get("force"))))
 
 
 def read_wishes(options: Mapping[str, Any], region: str | None) -> list[Wish]:
@@ -123,11 +147,25 @@ def _read_wish(options: Mapping[str, Any], key_id: str, region: str | None) -> W
     problem = key_id_problem(key_id, region)
     if problem:
         raise invalid(f"key_id: {problem}")
+    _check_stage(options)
     _check_combinations(options)
+    if options.get("stage") == "change":
+        # What was prepared is used; the plaintext is not even looked at.
+        return Wish(_request(options, key_id, "prepared"))
     content = _content(options)
     wrapped = _wrapped(options)
     offered = "plaintext" if content is not None else "wrapped" if wrapped else None
     return Wish(_request(options, key_id, offered), content, wrapped)
+
+
+def _check_stage(options: Mapping[str, Any]) -> None:
+    mode, state = options.get("stage"), options["state"]
+    if mode == "prepare" and state != "reimported":
+        raise invalid(f"stage prepare goes with state reimported only, not with {state}")
+    if mode == "change" and state not in ("reimported", "present"):
+        raise invalid(f"stage change goes with the states reimported and present only, not with {state}")
+    if mode == "prepare" and options.get("encrypted_key_material") is not None:
+        raise invalid("stage prepare wraps the material itself; give key_material or key_material_file")
 
 
 def _given(options: Mapping[str, Any], *names: str) -> list[str]:
@@ -143,7 +181,7 @@ def _check_combinations(options: Mapping[str, Any]) -> None:
         raise invalid(
             "encrypted_key_material and import_token go together; both come from one set of import parameters"
         )
-    if state != "absent" and not material:
+    if state != "absent" and not material and options.get("stage") != "change":
         raise invalid(f"state {state} needs the material: key_material, key_material_file or encrypted_key_material")
     if state == "absent":
         _check_absent(options)
@@ -209,6 +247,7 @@ def _request(options: Mapping[str, Any], key_id: str, offered: str | None) -> Re
         key_id=key_id,
         state=options["state"],
         offered=offered,
+        stage=options.get("stage"),
         all_materials=bool(options.get("all_materials")),
         description=text,
         valid_to=_parsed(options, "valid_to", parse_instant),

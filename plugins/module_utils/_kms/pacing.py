@@ -95,6 +95,11 @@ class Pacer:
                 self._buckets[operation] = Bucket(self._rates.get(operation, _OTHERS))
             return self._buckets[operation]
 
+    def pace(self, operation: str) -> float:
+        """Calls a second at the moment."""
+        bucket = self.bucket(operation)
+        return bucket.rate * bucket.factor
+
 
 @dataclass
 class Turns:

@@ -41,6 +41,8 @@ def make_plan(request: Request, key: Key, evidence: Evidence = models.NO_EVIDENC
     plan = _PLANNERS[request.state](request, key, evidence)
     if plan.refusal and not (plan.forceable and request.force):
         return replace(plan, steps=(), after=key, evidence=evidence, unavailable_seconds=0.0)
+    if request.stage == "prepare":
+        plan = _preparation(plan)
     steps = plan.steps if request.state == "absent" else keep_disabled(key, plan.steps)
     return replace(
         plan,
@@ -50,6 +52,14 @@ def make_plan(request: Request, key: Key, evidence: Evidence = models.NO_EVIDENC
         refusal=None,
         warnings=plan.warnings + _warnings(request, key, steps),
     )
+
+
+def _preparation(plan: Plan) -> Plan:
+    """The part of a plan that interrupts nothing, to be kept: the proof, where the plan has one, and the wrapping.
+
+    On a key without its material there is nothing to prove with, and the import is left to the later run.
+    """
+    return replace(plan, steps=plan.preparing, stages=True, unavailable_seconds=0.0)
 
 
 def state_refusal(request: Request, key: Key) -> str | None:

@@ -95,7 +95,8 @@ def _pair(key: Key, evidence: Evidence, prove: Step, restore: Step, key_material
     steps = [Step("DeleteImportedKeyMaterial", "delete", key_material_id), restore]
     # What only the caller says of wrapped material proves nothing. The proof enables a Disabled key: only if need be.
     proved = evidence.verdict == "match" and evidence.method != "key_material_id"
-    if key.enabled or not proved:
+    # A preparation was tried when it was made, with the same token.
+    if (key.enabled and evidence.method != "prepared") or not proved:
         steps.insert(0, prove)
     predicted = round(_ROUND_TRIPS_UNUSABLE * key.round_trip_seconds, 3) if key.enabled else 0.0
     return Plan(steps=tuple(steps), unavailable_seconds=predicted)

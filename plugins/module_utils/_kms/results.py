@@ -2,10 +2,12 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What a module returns for one key, and its diff. Nothing here has ever seen the bytes of a material. Pure."""
+"""What a module returns for one key, and its diff. Nothing here has ever seen the bytes of a material."""
 
 from __future__ import annotations
 
+import time
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -60,6 +62,39 @@ def entry(result: Result) -> dict[str, Any]:
         error=result.error,
     )
     return fields
+
+
+def sentence(result: Result) -> str:
+    """What became of the key, in one sentence."""
+    if result.error:
+        return str(result.error["message"])
+    if result.operations:
+        return f"{result.requested_key_id}: {', '.join(result.operations)}"
+    reason = f" ({result.skip_reason})" if result.skip_reason else ""
+    return f"{result.requested_key_id}: nothing to do{reason}"
+
+
+def summary_line(shown: Mapping[str, Any]) -> str:
+    """One line about an entry of kms_keys."""
+    error = shown.get("error")
+    if error:
+        return f"{shown['key_id']}: FAILED: {error['message']}"
+    state = f"{shown['key_id']}: {shown.get('key_state')}"
+    done = ", ".join(shown.get("operations") or ())
+    if not done:
+        return f"{state}, {'waited for its rotation' if shown.get('changed') else 'nothing to do'}"
+    seconds = shown.get("unavailable_seconds")
+    outage = f", unusable for {seconds:.3f} s" if seconds else ""
+    return f"{state}, {done}{outage}"
+
+
+def record(result: Result) -> dict[str, Any]:
+    """What a journal keeps of a key that was changed: enough to see later whether it still is as it was left."""
+    kept = ("key_id", "key_arn", "key_state", "current_key_material_id", "changed", "operations", "request_ids")
+    fields = entry(result)
+    error = {name: fields["error"][name] for name in ("code", "message")} if fields["error"] else None
+    finished = max((call["finished"] for call in result.calls), default=time.time())
+    return {**{name: fields.get(name) for name in kept}, "error": error, "finished": finished}
 
 
 def key_fields(key: Key) -> dict[str, Any]:

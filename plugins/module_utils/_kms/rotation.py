@@ -11,6 +11,7 @@ from __future__ import annotations
 import hashlib
 import json
 import re
+from collections import Counter
 from collections.abc import Mapping
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -20,6 +21,8 @@ from typing import Any
 from typing import Optional
 
 from . import models
+from .pacing import Pacer
+from .progress import seconds_for
 
 Facts = Mapping[str, Any]
 # In annotations that are run: | is for Python 3.10 and later.
@@ -243,7 +246,37 @@ def continues(facts: Facts) -> bool:
 def _records(facts: Facts, arns: Sequence[str]) -> dict[str, Mapping[str, Any]]:
     if not facts.get("journal") or not continues(facts):
         return {}
-    return {record["key_arn"]: record for record in facts["journal"]["keys"] if record["key_arn"] in arns}
+    records = {record["key_arn"]: record for record in facts["journal"]["keys"] if record["key_arn"] in arns}
+    for late in _tail(str(facts.get("journal_tail") or "")):
+        if late["key_arn"] in arns:
+            records[late["key_arn"]] = {**records.get(late["key_arn"], {}), **late}
+    return records
+
+
+def _tail(text: str) -> list[dict[str, Any]]:
+    """What the module noted of each key as soon as it was finished, after the journal was last written."""
+    found = []
+    for line in text.splitlines():
+        try:
+            noted = json.loads(line)
+            found.append(
+                {
+                    "key_id": noted["key_id"],
+                    "key_arn": noted["key_arn"],
+                    "status": FAILED if noted["error"] else DONE,
+                    "finished_at": iso(float(noted["finished"])),
+                    "key_state": noted["key_state"],
+                    "current_key_material_id": noted["current_key_material_id"],
+                    "calls": [
+                        {"operation": operation, "request_id": request_id, "outcome": "Success"}
+                        for operation, request_id in zip(noted["operations"], noted["request_ids"])
+                    ],
+                }
+            )
+        except (ValueError, KeyError, TypeError):
+            # Half a line, or another's.
+            continue
+    return found
 
 
 def journal(facts: Facts, finished: bool, now: float) -> dict[str, Any]:
@@ -351,6 +384,7 @@ def course(facts: Facts) -> dict[str, Any]:
     run = facts["run"]
     way = tracks(facts)
     return {
+        "run_id": run_id(facts),
         "continued": bool(facts.get("journal")) and continues(facts),
         "done_earlier": [track.index for track in way if track.done_earlier and not track.to_do],
         "refusals": refusals(way),
@@ -359,11 +393,11 @@ def course(facts: Facts) -> dict[str, Any]:
         "plan": [plan_line(track) for track in way],
         "to_rescue": _to_rescue(way, facts),
         "stopped": any(track.last is not None and track.last.missing for track in way),
-        "progress": _progress(way),
+        "progress": _progress(way) + _time_left(way, run),
         "to_verify": [track.index for track in way if track.attempts or not (track.to_do or track.refusal)],
         "to_prove": [_to_prove(track, str(run["strategy"])) for track in way if _provable(track)],
         "failures": failures(way),
-        "outcome": _outcome(way, bool(run["check_mode"])),
+        "outcome": _outcome(way, bool(run["check_mode"]), str(run.get("stage") or "")),
     }
 
 
@@ -430,7 +464,26 @@ def _progress(way: Sequence[Track]) -> str:
     return f"{len(tried) - failed} done, {failed} failed, {left} left"
 
 
-def _outcome(way: Sequence[Track], check_mode: bool) -> str:
+def _time_left(way: Sequence[Track], run: Facts) -> str:
+    """How long the quotas of KMS make the keys that are left take: all that prepares, then all that interrupts."""
+    pacer = Pacer(run.get("request_rates"))
+    before: Counter[str] = Counter()
+    after: Counter[str] = Counter()
+    for track in way:
+        if track.to_do and not track.attempts and track.plan:
+            operations = list(track.plan.entry.get("operations") or [])
+            cut = operations.index(DELETE) if DELETE in operations else 0
+            before.update([*([PREPARING] if IMPORT in operations and run.get("stage") != "change" else [])])
+            before.update(operations[:cut])
+            after.update(operations[cut:])
+    seconds = seconds_for(before, pacer) + seconds_for(after, pacer)
+    return f", about {seconds:.0f} s by the quotas of KMS" if seconds >= 2 else ""
+
+
+def _outcome(way: Sequence[Track], check_mode: bool, stage: str = "") -> str:
+    if stage == "prepare" and not check_mode:
+        prepared = sum(1 for track in way if track.attempts and not track.error)
+        return f"{prepared} of {len(way)} keys are prepared; change them within 24 hours by running this again"
     changed = sum(1 for track in way if (track.to_do if check_mode else track.changed))
     verb = "would be changed" if check_mode else "changed"
     return f"{len(way)} keys: {changed} {verb}, {len(way) - changed} unchanged"

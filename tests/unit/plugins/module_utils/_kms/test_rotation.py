@@ -302,3 +302,55 @@ def test_a_warning_goes_to_the_key_that_it_names() -> None:
 )
 def test_the_outcome_in_a_line(check_mode: bool, told: str) -> None:
     assert course(facts(check_mode=check_mode, attempts=[] if check_mode else [DONE]))["outcome"] == told
+
+
+# -- what was noted while a batch was changed --------------------------------------------------------------------------
+
+
+def noted(name: str, **other: Any) -> str:
+    record = {
+        "key_id": name,
+        "key_arn": arn(name),
+        "key_state": "Enabled",
+        "current_key_material_id": A,
+        "operations": PAIR,
+        "request_ids": ["1", "2", "3"],
+        "error": None,
+        "finished": START + 5,
+    }
+    return json.dumps({**record, **other})
+
+
+@pytest.mark.parametrize(
+    ("tail", "to_do"),
+    [
+        ("", [0, 1]),
+        (noted("one"), [1]),
+        (noted("one") + "\n" + noted("two"), []),
+        (noted("one", error={"code": "X", "message": "no"}), [0, 1]),
+        (noted("one", key_state="PendingImport"), [0, 1]),
+        (noted("one")[:-20], [0, 1]),
+        ("null\n[]\n" + noted("one"), [1]),
+        (noted("stranger"), [0, 1]),
+    ],
+)
+def test_a_killed_batch_is_known_from_what_the_module_noted(tail: str, to_do: list[int]) -> None:
+    given = facts("one", "two", preflight=result(entry("one"), entry("two")))
+    given["journal"] = journal(given, False, START)
+    given["journal_tail"] = tail
+    given["run"] = {**given["run"], "started": START + 10}
+
+    assert course(given)["to_do"] == to_do
+    left = [record["status"] for record in journal(given, False, START + 11)["keys"]]
+    assert left.count("done") == 2 - len(to_do)
+
+
+def test_the_progress_tells_the_time_that_the_quotas_take() -> None:
+    names = [f"k{number}" for number in range(30)]
+    given = facts(*names, preflight=result(*(entry(name) for name in names)))
+
+    assert course(given)["progress"] == "0 done, 0 failed, 30 left, about 32 s by the quotas of KMS"
+    given["run"] = {**given["run"], "stage": "change"}
+    assert course(given)["progress"] == "0 done, 0 failed, 30 left, about 4 s by the quotas of KMS"
+    given["run"] = {**given["run"], "stage": "", "request_rates": {"GetParametersForImport": 30}}
+    assert course(given)["progress"] == "0 done, 0 failed, 30 left, about 4 s by the quotas of KMS"

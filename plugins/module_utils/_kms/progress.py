@@ -1,0 +1,133 @@
+# Copyright: byok.aws contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""How far a module call is, for those who wait for it, and what it has finished, for those who go on from there."""
+
+from __future__ import annotations
+
+import json
+import os
+import threading
+import time
+from collections import Counter
+from collections.abc import Mapping
+from collections.abc import Sequence
+from dataclasses import dataclass
+from dataclasses import field
+from typing import Any
+
+from .errors import invalid
+from .pacing import Pacer
+
+# Where the action plugin, on the same machine, wants to be told.
+ENVIRONMENT = "BYOK_AWS_PROGRESS_FILE"
+# How often the file is written at most, in seconds.
+_INTERVAL = 0.5
+
+Operations = Mapping[str, int]
+
+
+def seconds_for(operations: Operations, pacer: Pacer) -> float:
+    """How long the quotas of KMS make these calls take at least. Different operations run side by side."""
+    return max((count / pacer.pace(operation) for operation, count in operations.items()), default=0.0)
+
+
+@dataclass(frozen=True)
+class Phase:
+    """A part of a module call: what each key costs in it, by position."""
+
+    name: str
+    costs: Sequence[Operations]
+
+
+@dataclass
+class Progress:
+    """Counts what is done. All threads report to it; it writes a line into a file, from time to time.
+
+    path: None when nobody wants to know.
+    """
+
+    path: str | None
+    pacer: Pacer
+    phase: Phase = Phase("", ())
+    later: Operations = field(default_factory=dict)
+    done: int = 0
+    failed: int = 0
+    _left: Counter[str] = field(default_factory=Counter)
+    _written: float = 0.0
+    _lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def begin(self, phase: Phase, later: Operations) -> None:
+        """A phase starts; after it come others with these calls."""
+        with self._lock:
+            self.phase, self.later = phase, later
+            self.done = self.failed = 0
+            self._left = total(phase.costs)
+        self._write(force=True)
+
+    def finish(self, position: int, failed: bool) -> None:
+        """A key is through this phase."""
+        with self._lock:
+            self.done += not failed
+            self.failed += failed
+            self._left.subtract(self.phase.costs[position])
+        self._write()
+
+    @property
+    def line(self) -> str:
+        count = len(self.phase.costs)
+        seconds = seconds_for(self._left, self.pacer) + seconds_for(self.later, self.pacer)
+        failures = f", {self.failed} failed" if self.failed else ""
+        left = count - self.done - self.failed
+        time_left = f", about {seconds:.0f} s by the quotas of KMS" if seconds >= 2 else ""
+        return f"{self.phase.name}: {self.done} of {count} keys done{failures}, {left} left{time_left}"
+
+    def _write(self, force: bool = False) -> None:
+        if self.path is None:
+            return
+        with self._lock:
+            now = time.monotonic()
+            if not force and now - self._written < _INTERVAL:
+                return
+            self._written = now
+            try:
+                with open(self.path, "w") as file:
+                    file.write(self.line)
+            except OSError:
+                # A comfort only: nothing depends on it.
+                self.path = None
+
+
+def total(costs: Sequence[Operations]) -> Counter[str]:
+    """The calls of many keys together."""
+    calls: Counter[str] = Counter()
+    for cost in costs:
+        calls.update(cost)
+    return calls
+
+
+class Journal:
+    """A line of JSON for each key as soon as it is finished, so that it outlives a task that is killed."""
+
+    def __init__(self, path: str | None) -> None:
+        """Raises AnsibleKMSError when the file cannot be written."""
+        self._lock = threading.Lock()
+        self._descriptor: int | None = None
+        if path is None:
+            return
+        try:
+            self._descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
+        except OSError as error:
+            raise invalid(f"journal_path {path} cannot be written: {error.strerror}") from None
+
+    def write(self, record: Mapping[str, Any]) -> None:
+        """Append a line. In one write, so that a kill leaves no half of it."""
+        if self._descriptor is not None:
+            with self._lock:
+                os.write(self._descriptor, (json.dumps(record) + "\n").encode())
+
+    def close(self) -> None:
+        if self._descriptor is not None:
+            os.close(self._descriptor)
+            self._descriptor = None
