@@ -131,6 +131,10 @@ SETTINGS: dict[str, Setting] = {
     "kms_rotation_report": Setting(
         values={"the_results_of_the_role": FACTS}, outcomes={"Show how many keys were changed": Outcome(False)}
     ),
+    "kms_renewal_plan": Setting(
+        values={"expiring": {"kms_keys": []}, "materials": {}},
+        outcomes={"Show which keys there is no material for": Outcome(False)},
+    ),
     "kms_key_canary": Setting(
         keys={"alias/payments": (SYMMETRIC, "payments"), "alias/invoice-signing": ("RSA_2048", "invoices")},
         files={"payments.bin": (SYMMETRIC, "payments"), "invoice-signing.pem": ("RSA_2048", "invoices")},

@@ -18,6 +18,8 @@ from collections.abc import Callable
 from collections.abc import Iterator
 from collections.abc import Mapping
 from concurrent.futures import Future
+from datetime import datetime
+from datetime import timezone
 from pathlib import Path
 from typing import Any
 
@@ -479,6 +481,57 @@ def scenario_emergency_deletion(stage: Stage) -> None:
     assert [stage.lab.state(f"alias/{name}") for name in ("one", "two")] == ["PendingImport"] * 2
     deleted = [call for call in stage.lab.emulator.calls()[before:] if call["operation"] == "DeleteImportedKeyMaterial"]
     assert len(deleted) == 2 and all(call["request_id"] in done.output for call in deleted)
+
+
+def scenario_renewal_of_what_expires_soon(stage: Stage) -> None:
+    soon, later = soon_and_later(stage)
+    unknown = stage.key("unknown", SYMMETRIC)
+    expire(stage, unknown["key_id"], SYMMETRIC, days=5)
+    given = {
+        "alias/soon": {"key_material": soon["key_material"]},
+        stage.lab.metadata("alias/mac")["Arn"]: {"key_material": stage.material("HMAC_256"), "valid_for": "180d"},
+        "alias/later": {"key_material": later["key_material"]},
+    }
+    wanted = ("byok.aws.renew", "--extra-vars", json.dumps({"renew_materials": given, "renew_expiring_within": "20d"}))
+    check = work(stage, "alias/soon", SYMMETRIC)
+    before, calls = days_left(stage), stage.lab.mark()
+
+    planned = stage.finish(stage.spawn(*wanted, "--check"))
+    assert planned.says(": would be renewed") and stage.lab.changing_calls(calls) == []
+    done = stage.finish(stage.spawn(*wanted))
+
+    assert done.status == 2 and done.says("NOT EVERY KEY IS RENEWED") and done.says("alias/unknown (")
+    assert stage.lab.changing_calls(calls) == ["ImportKeyMaterial"] * 2
+    assert before == {"soon": 10, "mac": 5, "later": 100, "unknown": 5}
+    assert days_left(stage) == {"soon": 90, "mac": 180, "later": 100, "unknown": 5}
+    check()
+    calls = stage.lab.mark()
+    again = stage.finish(stage.spawn(*wanted, "-e", "renew_unknown_is_failure=false"))
+    assert (again.status, again.changed) == (0, 0), again.output
+    assert stage.lab.changing_calls(calls) == []
+
+
+def soon_and_later(stage: Stage) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Keys that expire in 10 and in 100 days, and an HMAC key in 5."""
+    soon, mac, later = stage.key("soon", SYMMETRIC), stage.key("mac", "HMAC_256"), stage.key("later", SYMMETRIC)
+    expire(stage, soon["key_id"], SYMMETRIC, days=10)
+    expire(stage, mac["key_id"], "HMAC_256", days=5)
+    expire(stage, later["key_id"], SYMMETRIC, days=100)
+    return soon, later
+
+
+def expire(stage: Stage, alias: str, spec: str, days: int) -> None:
+    key_id = stage.lab.metadata(alias)["KeyId"]
+    result = stage.lab.run(key_id=key_id, key_material=stage.material(spec), valid_for=f"{days}d")
+    assert not result.get("failed"), result["msg"]
+
+
+def days_left(stage: Stage) -> dict[str, int]:
+    now = datetime.now(timezone.utc)
+    left = {}
+    for name in ("soon", "mac", "later", "unknown"):
+        left[name] = round((stage.lab.metadata(f"alias/{name}")["ValidTo"] - now).total_seconds() / 86400)
+    return left
 
 
 # -- all of them -------------------------------------------------------------------------------------------------------
