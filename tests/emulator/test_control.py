@@ -170,6 +170,19 @@ class TestQuotas:
             for call in (kms.list_keys, kms.list_aliases):
                 assert outcomes(call, 2) == ["Success", "ThrottlingException"]
 
+    def test_accounts_count_apart(self, emulator: EmulatorProcess) -> None:
+        emulator.config(request_quotas={"ListKeys": 1})
+        sts = emulator.client(service="sts")
+        for account in ("111122223333", "444455556666"):
+            role = sts.assume_role(RoleArn=f"arn:aws:iam::{account}:role/r", RoleSessionName="test")["Credentials"]
+            kms = emulator.client(
+                aws_access_key_id=role["AccessKeyId"],
+                aws_secret_access_key=role["SecretAccessKey"],
+                aws_session_token=role["SessionToken"],
+            )
+            assert outcomes(kms.list_keys, 2) == ["Success", "ThrottlingException"]
+        assert [call["account"] for call in emulator.calls()] == ["111122223333"] * 2 + ["444455556666"] * 2
+
     def test_only_the_operations_named(self, emulator: EmulatorProcess, kms: Any) -> None:
         emulator.config(request_quotas={"ListKeys": 2})
         assert outcomes(kms.list_keys, 3) == ["Success", "Success", "ThrottlingException"]
