@@ -58,7 +58,8 @@ class Setting:
 
     keys: alias: key spec, and the label of the material that another tool has imported, if any.
     files: file name: key spec and label of the material in it. variables: name: the same, as base64.
-    values: any other variables.
+    written: names of files that the examples write themselves.
+    values: any other variables. makes: aliases that the examples themselves give to keys.
     """
 
     outcomes: Mapping[str, Outcome]
@@ -66,6 +67,8 @@ class Setting:
     files: Mapping[str, tuple[str, str]] = field(default_factory=dict)
     variables: Mapping[str, tuple[str, str]] = field(default_factory=dict)
     values: Mapping[str, Any] = field(default_factory=dict)
+    written: Iterable[str] = ()
+    makes: frozenset[str] = frozenset()
 
 
 IMPORT = ["ImportKeyMaterial"]
@@ -85,6 +88,29 @@ FACTS: dict[str, Any] = {
 }
 
 SETTINGS: dict[str, Setting] = {
+    "kms_external_key": Setting(
+        keys={"alias/invoice-signing": ("RSA_2048", "old")},
+        makes=frozenset({"alias/new-payments", "alias/everywhere"}),
+        files={"payments.bin": (SYMMETRIC, "payments"), "invoice-signing.pem": ("RSA_2048", "invoices")},
+        outcomes={
+            "Create an empty symmetric key, or see that it is there": Outcome(
+                True, ["CreateKey", "CreateAlias"], "PendingImport"
+            ),
+            "Import its material": Outcome(True, IMPORT, "Enabled"),
+            "Disable it, and set its policy": Outcome(True, ["DisableKey", "PutKeyPolicy"], "Disabled"),
+            "Schedule its deletion": Outcome(True, ["ScheduleKeyDeletion"], "PendingDeletion"),
+            "Change one's mind": Outcome(True, ["CancelKeyDeletion", "EnableKey"], "Enabled"),
+            "Look at a key that has to be replaced": Outcome(False, [], "Enabled"),
+            "Create another key like it, which has no alias yet": Outcome(True, ["CreateKey"], "PendingImport"),
+            "Import new material into it": Outcome(True, IMPORT, "Enabled"),
+            "Move the alias": Outcome(True, ["UpdateAlias"], "Enabled"),
+            "Create a multi-Region primary key; its replicas have to wait for its material": Outcome(
+                True, ["CreateKey", "CreateAlias"], "PendingImport"
+            ),
+            "Import the material into the primary key": Outcome(True, IMPORT, "Enabled"),
+            "Replicate it": Outcome(True, ["ReplicateKey"], "Enabled"),
+        },
+    ),
     "kms_imported_material": Setting(
         keys={
             "alias/payments": (SYMMETRIC, None),
@@ -92,6 +118,7 @@ SETTINGS: dict[str, Setting] = {
             "alias/invoice-signing": ("RSA_2048", None),
         },
         files={"payments.bin": (SYMMETRIC, "payments"), "invoice-signing.pem": ("RSA_2048", "invoices")},
+        written=("evening.json", "evening.journal"),
         variables={
             "payments_key_material": (SYMMETRIC, "payments"),
             "payments_new_key_material": (SYMMETRIC, "new"),
@@ -114,6 +141,8 @@ SETTINGS: dict[str, Setting] = {
                 True, IMPORT + ["RotateKeyOnDemand"], "Enabled"
             ),
             "Import the material of many keys in one task, all to expire in 90 days": Outcome(True),
+            "Prepare in the afternoon, with no key interrupted": Outcome(True),
+            "Delete and import in the evening, without the plaintext": Outcome(True),
             "Restore it": Outcome(False, [], "Enabled"),
         },
     ),
@@ -191,11 +220,10 @@ def problems(name: str, tasks: list[dict[str, Any]], setting: Setting | None) ->
     known = set(setting.variables) | set(setting.values) | {task["register"] for task in tasks if "register" in task}
     for task in tasks:
         everything = "\n".join(texts(task))
-        found += [
-            f"{task['name']}: no key {alias}" for alias in ALIAS_RE.findall(everything) if alias not in setting.keys
-        ]
+        aliases = {*setting.keys, *setting.makes}
+        found += [f"{task['name']}: no key {alias}" for alias in ALIAS_RE.findall(everything) if alias not in aliases]
         for path in PATH_RE.findall(everything):
-            if Path(path).parent != Path(FOLDER) or Path(path).name not in setting.files:
+            if Path(path).parent != Path(FOLDER) or Path(path).name not in {*setting.files, *setting.written}:
                 found.append(f"{task['name']}: no file {path}")
         found += [f"{task['name']}: no variable {one}" for one in variables_in(task) - known]
     return found
@@ -259,7 +287,8 @@ def play_of(tasks: list[dict[str, Any]], region: str, variables: dict[str, Any],
 def outcomes(emulator, tmp_path_factory):
     """The results of all examples, by plugin and example: a Region and a play for each plugin, in one run."""
     work = tmp_path_factory.mktemp("examples")
-    plays, regions = [], iter(["eu-central-1", "eu-west-1", "eu-west-2", "eu-west-3", "us-east-1", "us-east-2"])
+    names = "eu-central-1 eu-west-1 eu-west-2 eu-west-3 us-east-1 us-east-2 us-west-1 us-west-2 ca-central-1 sa-east-1"
+    plays, regions = [], iter(names.split())
     for plugin in plugins():
         setting = SETTINGS.get(plugin.stem)
         tasks = examples_of(plugin)

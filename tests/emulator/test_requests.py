@@ -197,11 +197,17 @@ class TestAliases:
         assert code == "NotAuthorizedException"
 
     def test_move_between_alike_keys_only(self, bench: Workbench, kms: Any) -> None:
-        one, alike, unlike = bench.create("HMAC_256"), bench.create("HMAC_256"), bench.create("HMAC_512")
+        """Both symmetric, both HMAC or both asymmetric, and of the same usage [doc]; the key spec may differ."""
+        one, alike, plain = bench.create("HMAC_256"), bench.create("HMAC_512"), bench.create()
+        signing, other = bench.create("RSA_2048", "SIGN_VERIFY"), bench.create("ECC_NIST_P256", "SIGN_VERIFY")
+        encrypting = bench.create("RSA_2048", "ENCRYPT_DECRYPT")
         kms.create_alias(AliasName="alias/a", TargetKeyId=one)
-        assert refusal(kms.update_alias, AliasName="alias/a", TargetKeyId=unlike)[0] == INVALID
-        kms.update_alias(AliasName="alias/a", TargetKeyId=alike)
-        assert bench.metadata("alias/a")["KeyId"] == alike
+        kms.create_alias(AliasName="alias/signing", TargetKeyId=signing)
+        for alias, unlike in (("alias/a", plain), ("alias/a", signing), ("alias/signing", encrypting)):
+            assert refusal(kms.update_alias, AliasName=alias, TargetKeyId=unlike)[0] == INVALID
+        for alias, key in (("alias/a", alike), ("alias/signing", other)):
+            kms.update_alias(AliasName=alias, TargetKeyId=key)
+            assert bench.metadata(alias)["KeyId"] == key
         assert refusal(kms.update_alias, AliasName="alias/none", TargetKeyId=one)[0] == "NotFoundException"
         kms.delete_alias(AliasName="alias/a")
         assert refusal(kms.delete_alias, AliasName="alias/a")[0] == "NotFoundException"

@@ -151,6 +151,7 @@ def key_from_answer(answer: Answer, call: Call) -> Key:
         current_key_material_id=metadata.get("CurrentKeyMaterialId"),
         expiration=_expiration(metadata),
         multi_region_type=multi_region.get("MultiRegionKeyType"),
+        primary_region=(multi_region.get("PrimaryKey") or {}).get("Region"),
         replica_regions=tuple(replica["Region"] for replica in multi_region.get("ReplicaKeys", [])),
         signing_algorithms=tuple(metadata.get("SigningAlgorithms", [])),
         mac_algorithms=tuple(metadata.get("MacAlgorithms", [])),

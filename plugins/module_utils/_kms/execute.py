@@ -44,6 +44,9 @@ from .wrapping import wrap
 
 _TOKEN_CODES = ("InvalidImportTokenException", "ExpiredImportTokenException")
 _WRONG_MATERIAL = "IncorrectKeyMaterialException"
+_NOT_READY = "Key material has not been imported for replicas"
+# How long KMS may take to see the import into the last replica, in seconds. It was never seen to take a second.
+_READY_WITHIN = 60
 
 
 @dataclass
@@ -52,7 +55,8 @@ class Execution:
 
     known: after a failure, whether the key's state could be read.
     done: the changing operations that KMS carried out, in order. lost_at, restored_at: when the answer to the deletion
-    came in, and the answer to the import that ended it (seconds since the epoch).
+    came in, and the answer to the import that ended it (seconds since the epoch). before_rotation: what has to be done
+    in other Regions before the rotation is started.
     """
 
     kms: api.Connection
@@ -69,6 +73,7 @@ class Execution:
     known: bool = False
     lost_at: float | None = None
     restored_at: float | None = None
+    before_rotation: Callable[[], None] | None = None
     _was_usable: bool = False
     _renewed_token: bool = False
 
@@ -146,14 +151,29 @@ class Execution:
     def _rotate(self, step: Step) -> None:
         """Start the rotation. KMS answers at once and goes on in the background."""
         target = self.key.staged
+        if self.before_rotation is not None:
+            self.before_rotation()
         try:
-            self._change(step, {"KeyId": self.key.arn})
+            self._change_when_ready(step)
         except AnsibleKMSError as error:
             # A repetition after a lost answer finds nothing staged any more, or the rotation under way.
             if error.code != "KMSInvalidStateException" or not self._rotation_seen(target):
                 raise
             self._carried_out(step, apply(self.key, step))
         self.key_material_id = target.key_material_id if target else None
+
+    def _change_when_ready(self, step: Step) -> None:
+        """Right after the import into the last replica KMS may not know of it yet, and refuses the rotation."""
+        deadline = time.monotonic() + min(_READY_WITHIN, self.request.wait_timeout)
+        for pause in pauses():
+            try:
+                self._change(step, {"KeyId": self.key.arn})
+                return
+            except AnsibleKMSError as error:
+                waited_for = self.before_rotation is not None and _NOT_READY in error.aws_message
+                if not waited_for or time.monotonic() >= deadline:
+                    raise
+            time.sleep(pause)
 
     def _rotation_seen(self, target: Material | None) -> bool:
         if target is None:
@@ -400,8 +420,14 @@ def same(one: Key, other: Key, with_materials: bool) -> bool:
 def _shown(key: Key, with_materials: bool) -> tuple[Any, ...]:
     shown: tuple[Any, ...] = (key.key_state, key.expiration if key.key_state != models.PENDING_IMPORT else None)
     if with_materials:
+        # Whether staged material is ready for the rotation depends on what is done in other Regions meanwhile.
         shown += tuple(
-            (entry.key_material_state, entry.import_state, entry.expiration, entry.description or "")
+            (
+                entry.permanent and entry.key_material_state,
+                entry.import_state,
+                entry.expiration,
+                entry.description or "",
+            )
             for entry in key.materials
         )
     return shown

@@ -18,31 +18,35 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any
 from typing import Callable
+from typing import Union
 
-from . import api
 from .errors import AnsibleKMSError
 from .errors import invalid
 from .errors import unexpected
+from .gateway import Connect
+from .gateway import Gateway
 from .manage import Job
 from .options import POOL_SIZE
 from .options import Stage
 from .options import Wish
 from .options import read_stage
 from .options import read_wishes
-from .pacing import Pacer
-from .pacing import Turns
 from .progress import ENVIRONMENT
 from .progress import Journal
 from .progress import Operations
 from .progress import Phase
 from .progress import Progress
 from .progress import total
+from .regions import Group
 from .results import Result
 from .results import diff
 from .results import entry
 from .results import record
 from .results import sentence
 from .stage import write
+
+# A key in one Region, or in several.
+AnyJob = Union[Job, Group]
 
 # What reading a key costs, of the operations whose quotas can be felt.
 READING: Operations = MappingProxyType({"DescribeKey": 1, "ListKeyRotations": 1})
@@ -58,7 +62,7 @@ class Outcome:
 
 
 def run(
-    options: Mapping[str, Any], region: str | None, connect: Callable[[], Any], check_mode: bool, with_diff: bool = True
+    options: Mapping[str, Any], region: str | None, connect: Connect, check_mode: bool, with_diff: bool = True
 ) -> Outcome:
     """Everything is validated before the connection is made, everything is planned before anything is changed."""
     many = options.get("keys") is not None
@@ -70,7 +74,7 @@ def run(
         return _refused(options, error)
     except Exception as error:  # noqa: BLE001 - a traceback could show material
         return _refused(options, unexpected(error, str(options.get("key_id") or "of one of the entries")))
-    fleet = Fleet(connect(), wishes, Pacer(options.get("request_rates")), stage, journal)
+    fleet = Fleet(Gateway(connect, options.get("request_rates")), wishes, stage, journal)
     with fleet.interruptible():
         fleet.run(check_mode)
     journal.close()
@@ -92,20 +96,19 @@ class Fleet:
 
     def __init__(
         self,
-        client: Any,
+        gateway: Gateway,
         wishes: Sequence[Wish],
-        pacer: Pacer,
         stage: Stage | None = None,
         journal: Journal | None = None,
     ) -> None:
-        self.jobs = [_job(client, wish, pacer, stage) for wish in wishes]
-        self._pacer = pacer
+        self.jobs = [_job(gateway, wish, stage) for wish in wishes]
+        self._pacer = gateway.pacer
         self._stage = stage
         self._journal = journal or Journal(None)
-        self._progress = Progress(os.environ.get(ENVIRONMENT), pacer)
+        self._progress = Progress(os.environ.get(ENVIRONMENT), gateway.pacer)
 
     def run(self, check_mode: bool) -> None:
-        self._each("reading", self.jobs, Job.plan, [READING] * len(self.jobs))
+        self._each("reading", self.jobs, _plan, [READING] * len(self.jobs))
         self._refuse_twice()
         if check_mode:
             return
@@ -114,19 +117,19 @@ class Fleet:
         others = [job for job in self.jobs if job.pending and not job.paired]
         preparing, changing = [job.preparing for job in paired], [job.changing for job in paired]
         self._each("changing", others, self._whole, [job.whole for job in others], total(preparing + changing))
-        self._each("preparing", paired, Job.prepare, preparing, total(changing))
+        self._each("preparing", paired, _prepare, preparing, total(changing))
         self._each("changing", paired, self._change, changing)
         self._keep()
 
     def _each(
         self,
         phase: str,
-        jobs: Sequence[Job],
-        work: Callable[[Job], None],
+        jobs: Sequence[AnyJob],
+        work: Callable[[AnyJob], None],
         costs: Sequence[Operations],
         later: Operations = MappingProxyType({}),
     ) -> None:
-        def one(position: int, job: Job) -> None:
+        def one(position: int, job: AnyJob) -> None:
             work(job)
             self._progress.finish(position, job.result.error is not None)
 
@@ -140,11 +143,11 @@ class Fleet:
             for done in [pool.submit(one, position, job) for position, job in enumerate(jobs)]:
                 done.result()
 
-    def _whole(self, job: Job) -> None:
+    def _whole(self, job: AnyJob) -> None:
         job.prepare()
         self._change(job)
 
-    def _change(self, job: Job) -> None:
+    def _change(self, job: AnyJob) -> None:
         job.change()
         self._journal.write(record(job.result))
 
@@ -152,9 +155,8 @@ class Fleet:
         """Write what was prepared. One that failed does not lose the others theirs."""
         if self._stage is None or self._stage.mode != "prepare":
             return
-        prepared = [job.prepared for job in self.jobs]
         try:
-            write(self._stage.path, [one for one in prepared if one is not None])
+            write(self._stage.path, [one for job in self.jobs for one in job.prepared])
         except AnsibleKMSError as error:
             for job in self.jobs:
                 job.fail(error)
@@ -188,9 +190,19 @@ class Fleet:
         self._pacer.stop.set()
 
 
-def _job(client: Any, wish: Wish, pacer: Pacer, stage: Stage | None) -> Job:
+def _job(gateway: Gateway, wish: Wish, stage: Stage | None) -> AnyJob:
+    if wish.request.regions:
+        return Group(gateway, wish, stage)
     key_id = wish.request.key_id
-    return Job(api.Connection(client, key_id, Turns(pacer)), wish, Result(key_id), stage)
+    return Job(gateway.connection(key_id), wish, Result(key_id), stage)
+
+
+def _plan(job: AnyJob) -> None:
+    job.plan()
+
+
+def _prepare(job: AnyJob) -> None:
+    job.prepare()
 
 
 def outcome(results: Sequence[Result], many: bool, with_diff: bool = True) -> Outcome:

@@ -32,8 +32,10 @@ from .material import check
 from .material import require_cryptography
 from .models import Evidence
 from .models import Key
+from .models import Material
 from .models import Plan
 from .models import Request
+from .models import Step
 from .options import Stage
 from .options import Wish
 from .pacing import RunInterruptedError
@@ -60,13 +62,18 @@ CHANGING = (
 
 @dataclass
 class Job:
-    """One key's way through a module call. No phase raises AnsibleKMSError: a failure is a result with an error."""
+    """One key's way through a module call. No phase raises AnsibleKMSError: a failure is a result with an error.
+
+    foreseen: the import into the primary key that comes before anything is done to this replica.
+    """
 
     kms: api.Connection
     wish: Wish
     result: Result
     stage: Stage | None = None
+    foreseen: Step | None = None
     execution: Execution | None = None
+    finished: bool = False
 
     @property
     def pending(self) -> bool:
@@ -101,12 +108,15 @@ class Job:
         """Read, prove and plan; changes nothing."""
         request = self.wish.request
         try:
-            key = read_key(self.kms, request)
+            key = seen = read_key(self.kms, request)
             self.result = replace(self.result, before=key, after=key)
+            if self.foreseen is not None:
+                key = with_staged(key, self.foreseen)
             secret = _admitted(self.wish, key)
             evidence = self._find_evidence(key, secret)
             key = read_tag(self.kms, request, key, evidence)
             self._plan_for(key, evidence, secret)
+            self.result = replace(self.result, before=replace(key, materials=seen.materials))
         except AnsibleKMSError as error:
             self.refuse(error)
         except RunInterruptedError:
@@ -126,15 +136,15 @@ class Job:
         return prepared.evidence
 
     @property
-    def prepared(self) -> Prepared | None:
-        """What a preparation leaves for a later run; None for a key that failed."""
+    def prepared(self) -> list[Prepared]:
+        """What a preparation leaves for a later run; nothing for a key that failed."""
         done = self.execution
         if done is None or done.wrapped is None or self.result.error is not None:
-            return None
+            return []
         evidence = done.plan.evidence
-        named = done.key_material_id or evidence.key_material_id
+        named = done.key_material_id or evidence.key_material_id or self.wish.request.key_material_id
         proved = bool(done.plan.imports) or (evidence.verdict == "match" and evidence.method != "key_material_id")
-        return Prepared(done.key.arn, done.wrapped, proved, named if done.key.symmetric else None)
+        return [Prepared(done.key.arn, done.wrapped, proved, named if done.key.symmetric else None)]
 
     def _interruption(self) -> AnsibleKMSError:
         key_id = self.wish.request.key_id
@@ -173,6 +183,7 @@ class Job:
 
     def change(self) -> None:
         """The rest."""
+        self.finished = True
         self._run(Execution.change)
         execution = self.execution
         evidence = _known_after_all(execution, self.result) if execution else None
@@ -212,6 +223,17 @@ class Job:
             execution.tidy_up()
         except Exception:  # noqa: BLE001 - a traceback could show material
             execution.known = False
+
+
+def with_staged(key: Key, step: Step) -> Key:
+    """A replica as it will be once new material is imported into its primary key: it shows it, without the bytes."""
+    entry = Material("", models.PENDING_MULTI_REGION, models.NOT_IMPORTED, None, step.description)
+    return replace(key, materials=(*key.materials, entry))
+
+
+def failed_result(request: Request, error: AnsibleKMSError | None) -> Result:
+    """The result for a key of which nothing is known but why."""
+    return Result(request.key_id, error=_error(request, error) if error else None)
 
 
 def _admitted(wish: Wish, key: Key) -> Secret | None:
@@ -340,6 +362,8 @@ def heal_command(request: Request, key: Key, plan: Plan) -> str | None:
         arguments.append(f"key_material_id={request.key_material_id}")
     if request.all_materials:
         arguments.append("all_materials=true")
+    if request.regions:
+        arguments.append(f"regions={','.join(request.regions)}")
     if wanted.expiration and wanted.expiration.valid_to:
         arguments.append(f"valid_to={wanted.expiration.valid_to.isoformat()}")
     return f"ansible localhost -m byok.aws.kms_imported_material -a '{' '.join(arguments)}'"

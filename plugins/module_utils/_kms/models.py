@@ -96,6 +96,7 @@ class Key:
     current_key_material_id: str | None = None
     expiration: Expiration | None = None
     multi_region_type: str | None = None
+    primary_region: str | None = None
     replica_regions: tuple[str, ...] = ()
     materials: tuple[Material, ...] = ()
     rotation_started: datetime | None = None
@@ -156,7 +157,8 @@ class Request:
     """What the caller wants of one key. Holds facts about the material offered, never its bytes.
 
     offered: "plaintext", "wrapped" (EncryptedKeyMaterial with its ImportToken), "prepared" (the same from an earlier
-    run) or None. stage: "prepare" when only the preparation is wanted.
+    run) or None. stage: "prepare" when only the preparation is wanted. regions: those of a multi-Region key that are
+    meant; empty for the one Region of the connection.
     """
 
     key_id: str
@@ -175,6 +177,7 @@ class Request:
     wait: bool = True
     wait_timeout: int = 120
     force: bool = False
+    regions: tuple[str, ...] = ()
 
     @property
     def sets_expiry(self) -> bool:

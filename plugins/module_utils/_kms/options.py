@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from dataclasses import field
@@ -37,6 +38,8 @@ except ImportError:
     pass
 
 T = TypeVar("T")
+
+_REGION_RE = re.compile(r"all|[a-z]{2}(-[a-z]+)+-[0-9]+")
 
 DEFAULT_WAIT_TIMEOUT = 120
 # A rotation took up to 460 seconds on AWS.
@@ -256,8 +259,21 @@ def _request(options: Mapping[str, Any], key_id: str, offered: str | None) -> Re
         wait=options.get("wait") is not False,
         wait_timeout=_default_timeout(options["state"]) if timeout is None else timeout,
         force=bool(options.get("force")),
+        regions=_regions(options),
         **plain,
     )
+
+
+def _regions(options: Mapping[str, Any]) -> tuple[str, ...]:
+    regions = tuple(options.get("regions") or ())
+    if len(set(regions)) < len(regions):
+        raise invalid("regions names a Region twice")
+    if "all" in regions and len(regions) > 1:
+        raise invalid("regions: all stands alone")
+    wrong = [region for region in regions if not _REGION_RE.fullmatch(region)]
+    if wrong:
+        raise invalid(f"regions: {wrong[0]} is no Region, such as eu-central-1, and not the word all")
+    return regions
 
 
 def _default_timeout(state: str) -> int:

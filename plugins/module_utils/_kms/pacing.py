@@ -82,12 +82,12 @@ class Bucket:
 class Pacer:
     """The buckets of one account and Region."""
 
-    def __init__(self, rates: Mapping[str, float] | None = None) -> None:
+    def __init__(self, rates: Mapping[str, float] | None = None, stop: threading.Event | None = None) -> None:
         self._rates = {**QUOTAS, **(rates or {})}
         self._buckets: dict[str, Bucket] = {}
         self._lock = threading.Lock()
         # Set when the run was asked to end.
-        self.stop = threading.Event()
+        self.stop = stop or threading.Event()
 
     def bucket(self, operation: str) -> Bucket:
         with self._lock:

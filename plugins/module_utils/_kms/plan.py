@@ -103,6 +103,17 @@ def keep_disabled(key: Key, steps: tuple[Step, ...]) -> tuple[Step, ...]:
     return tuple(kept)
 
 
+def _elsewhere(request: Request, key: Key) -> list[str]:
+    """The Regions of a multi-Region key that the request leaves alone without having said so."""
+    if request.regions or key.multi_region_type is None:
+        return []
+    return [
+        region
+        for region in dict.fromkeys((key.primary_region, *key.replica_regions))
+        if region and region != key.region
+    ]
+
+
 def _warnings(request: Request, key: Key, steps: tuple[Step, ...]) -> tuple[str, ...]:
     warnings: list[str] = []
     operations = [step.operation for step in steps]
@@ -113,6 +124,12 @@ def _warnings(request: Request, key: Key, steps: tuple[Step, ...]) -> tuple[str,
     elif "DisableKey" in operations:
         warnings.append(
             f"an earlier run ended before it could disable the key {request.key_id} again; that is finished now"
+        )
+    elsewhere = _elsewhere(request, key)
+    if elsewhere and "DeleteImportedKeyMaterial" in operations:
+        warnings.append(
+            f"only the material in {key.region} is meant; the multi-Region key {request.key_id} is untouched in "
+            f"{', '.join(elsewhere)}; use regions for those"
         )
     after = predict(key, steps)
     if request.state != "absent" and after.key_state == models.PENDING_IMPORT and after.missing:

@@ -137,9 +137,10 @@ def _too_short(request: Request, key: Key, expiration: Expiration | None) -> str
 
 
 def _replicas_lack(request: Request, key: Key) -> str | None:
-    if not key.replica_regions:
+    lacking = [region for region in key.replica_regions if region not in request.regions]
+    if not lacking:
         return None
     return (
-        f"replicas of the multi-Region key {request.key_id} ({', '.join(key.replica_regions)}) lack this material; KMS "
-        "rotates only when every one has it; import it there first"
+        f"replicas of the multi-Region key {request.key_id} ({', '.join(lacking)}) lack this material; KMS rotates "
+        "only when every one has it; use regions: all"
     )

@@ -37,7 +37,7 @@ def require_botocore(reason: str) -> None:
 
 def read_key(kms: api.Connection, request: Request) -> Key:
     """The key with its list of materials where the request needs it. Raises AnsibleKMSError when there is none."""
-    key = _describe(kms, request)
+    key = describe(kms, request)
     kms.young = request.wait and key.now - key.creation_date < YOUNG
     if not needs_materials(request, key):
         return key
@@ -50,7 +50,8 @@ def read_key(kms: api.Connection, request: Request) -> Key:
     return replace(key, rotation_started=api.rotation_started(kms, key.arn))
 
 
-def _describe(kms: api.Connection, request: Request) -> Key:
+def describe(kms: api.Connection, request: Request) -> Key:
+    """The key without its materials, waited for when it is new. Raises AnsibleKMSError when there is none."""
     try:
         return api.describe_key(kms, request.key_id)
     except AnsibleKMSError as error:

@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping
+from collections.abc import Sequence
 from dataclasses import dataclass
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
@@ -19,6 +21,7 @@ from .models import Key
 from .predict import UNNAMED
 
 _UNKNOWN = "(known after the import)"
+_ROTATE = "RotateKeyOnDemand"
 
 
 @dataclass(frozen=True)
@@ -38,6 +41,46 @@ class Result:
     calls: tuple[dict[str, Any], ...] = ()
     warnings: tuple[str, ...] = ()
     error: dict[str, Any] | None = None
+    regions: tuple[Result, ...] = ()
+
+    @property
+    def region(self) -> str:
+        """The Region of a key that is named by its ARN."""
+        return self.requested_key_id.split(":")[3] if self.requested_key_id.startswith("arn:") else ""
+
+
+def combined(key_id: str, results: Sequence[Result]) -> Result:
+    """What became of one key in several Regions. The first is that of the primary key, whose facts stand for all."""
+    lead, *others = results
+    known = [one.unavailable_seconds for one in results if one.unavailable_seconds is not None]
+    return replace(
+        lead,
+        requested_key_id=key_id,
+        changed=any(one.changed for one in results),
+        operations=_in_order(lead.operations, [one.operations for one in others], lead),
+        request_ids=_in_order(lead.request_ids, [one.request_ids for one in others], lead),
+        calls=tuple(sorted((call for one in results for call in one.calls), key=lambda call: float(call["started"]))),
+        unavailable_seconds=max(known) if len(known) == len(results) else None,
+        warnings=tuple(warning for one in results for warning in one.warnings),
+        error=_combined_error(results),
+        regions=tuple(results),
+    )
+
+
+def _in_order(lead: tuple[str, ...], others: Sequence[tuple[str, ...]], result: Result) -> tuple[str, ...]:
+    """A rotation comes after what is done in the other Regions."""
+    cut = result.operations.index(_ROTATE) if _ROTATE in result.operations else len(result.operations)
+    return (*lead[:cut], *(one for other in others for one in other), *lead[cut:])
+
+
+def _combined_error(results: Sequence[Result]) -> dict[str, Any] | None:
+    failures = [one for one in results if one.error]
+    if not failures:
+        return None
+    told = " | ".join(f"{one.region}: {one.error['message']}" for one in failures if one.error)
+    fine = [one.region for one in results if not one.error]
+    rest = f"; nothing failed in {', '.join(fine)}" if fine else ""
+    return {**(failures[0].error or {}), "message": f"{told}{rest}"}
 
 
 def instant(value: datetime | None) -> str | None:
@@ -61,6 +104,8 @@ def entry(result: Result) -> dict[str, Any]:
         calls=list(result.calls),
         error=result.error,
     )
+    if result.regions:
+        fields["regions"] = [{"region": one.region, **entry(one)} for one in result.regions]
     return fields
 
 
@@ -113,12 +158,12 @@ def key_fields(key: Key) -> dict[str, Any]:
 
 def diff(result: Result) -> dict[str, Any]:
     """before and after of a key: its state and the lineage of its materials."""
-    return {
-        "before_header": result.requested_key_id,
-        "after_header": result.requested_key_id,
-        "before": _lineage(result.before),
-        "after": _lineage(result.after or result.before),
-    }
+    name = result.requested_key_id
+    headers = {"before_header": name, "after_header": name}
+    if result.regions:
+        both = {one.region: diff(one) for one in result.regions}
+        return {**headers, **{side: {place: one[side] for place, one in both.items()} for side in ("before", "after")}}
+    return {**headers, "before": _lineage(result.before), "after": _lineage(result.after or result.before)}
 
 
 def _lineage(key: Key | None) -> dict[str, Any]:

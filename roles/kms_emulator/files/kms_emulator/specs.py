@@ -42,6 +42,11 @@ def is_asymmetric(spec: str) -> bool:
     return spec in SIGNING
 
 
+def kind(spec: str) -> str:
+    """What KMS calls the type of a key."""
+    return "asymmetric" if is_asymmetric(spec) else "HMAC" if is_hmac(spec) else "symmetric"
+
+
 def is_supported(spec: str) -> bool:
     """Whether the emulator has the cryptography; SM2, ML-DSA and ML-KEM it has not."""
     return spec in SECRET_LENGTHS or spec in SIGNING

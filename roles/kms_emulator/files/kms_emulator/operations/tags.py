@@ -10,6 +10,7 @@ from typing import Any
 
 from moto.kms.utils import RESERVED_ALIASES
 
+from kms_emulator import specs
 from kms_emulator.aliases import Alias
 from kms_emulator.errors import KmsError
 from kms_emulator.errors import limit_exceeded
@@ -82,8 +83,8 @@ class AliasOperations(Operation):
         name = _checked_alias(self.params["AliasName"])
         key = self.usable_key("TargetKeyId")
         former = self._owner(name)
-        if (former.key_spec, former.key_usage) != (key.key_spec, key.key_usage):
-            # That both must be alike is documented; the text is not.
+        if (specs.kind(former.key_spec), former.key_usage) != (specs.kind(key.key_spec), key.key_usage):
+            # That both must be alike, in this sense, is documented; the text is not.
             raise validation("The current and the new KMS key of an alias must have the same type and key usage.")
         with self.kms_backend.change(former), self.kms_backend.change(key):
             self.kms_backend.update_alias(key.id, name)

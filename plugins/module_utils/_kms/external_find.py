@@ -1,0 +1,203 @@
+# Copyright: byok.aws contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Find the key that is meant, and read what a plan needs to know of it.
+
+A key that exists under the wished alias, or is named, costs four reads. Only when a key may have to be created are
+others looked at: an earlier run may have died after CreateKey, and left a key that has nothing but a tag to tell.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from typing import Any
+from typing import Callable
+from typing import TypeVar
+
+from . import api
+from . import external_api
+from . import models
+from . import waiters
+from .errors import AnsibleKMSError
+from .errors import refused
+from .external import TOKEN_TAG
+from .external import ExternalKey
+from .external import Found
+from .external import KeyWish
+from .options import POOL_SIZE
+from .pacing import Turns
+from .read import YOUNG
+
+T = TypeVar("T")
+_UNSEEN = ("AccessDeniedException", "NotFoundException", "InvalidArnException")
+
+
+def find(kms: api.Connection, wish: KeyWish) -> Found:
+    """The key that is meant, with everything that is known of it. Raises AnsibleKMSError."""
+    found = _found(kms, wish)
+    if found.key is None:
+        return found
+    key = settled(kms, wish, found.key)
+    kms.young = wish.wait and key.now - key.creation_date < YOUNG
+    if key.in_deletion and wish.present and external_api.symmetric_with_history(key):
+        key = replace(key, loaded=_all_loaded(kms, key))
+    if not wish.present:
+        return replace(found, key=key)
+    key = enriched(kms, wish, key)
+    return replace(found, key=key, alias_owner=_alias_owner(kms, wish, key) if wish.key_id else found.alias_owner)
+
+
+def _found(kms: api.Connection, wish: KeyWish) -> Found:
+    if wish.key_id:
+        return Found(_named(kms, wish, wish.key_id))
+    if wish.creation_token:
+        return by_token(kms, wish)
+    key = or_none(lambda: external_api.describe(kms, wish.name))
+    return Found(key, key) if key else half_made(kms, wish)
+
+
+def _named(kms: api.Connection, wish: KeyWish, key_id: str) -> ExternalKey | None:
+    """The key of an identifier. With state absent it may be gone already."""
+    try:
+        return external_api.describe(kms, key_id)
+    except AnsibleKMSError as error:
+        if error.code != "NotFoundException":
+            raise
+        if not wish.present:
+            return None
+        if not wish.wait or "alias/" in key_id or not or_none(lambda: external_api.get_tags(kms, key_id)):
+            raise
+    # Another part of KMS knows the key already: it is new, and worth waiting for.
+    kms.young = True
+    return external_api.describe(kms, key_id)
+
+
+def or_none(read: Callable[[], T], codes: Sequence[str] = ("NotFoundException",)) -> T | None:
+    """What is read, or None when it is not there, or not for us."""
+    try:
+        return read()
+    except AnsibleKMSError as error:
+        if error.code not in codes:
+            raise
+    return None
+
+
+def settled(kms: api.Connection, wish: KeyWish, key: ExternalKey) -> ExternalKey:
+    """The key once it is no longer Creating or Updating, if it is to be waited for."""
+    if key.key_state not in models.TRANSIENT_STATES or not wish.wait:
+        return key
+    seen = [key]
+
+    def look() -> dict[str, Any]:
+        seen.append(external_api.describe(kms, key.arn))
+        return {"Seen": seen[-1].key_state not in models.TRANSIENT_STATES, "Last": seen[-1].key_state}
+
+    waiters.wait_until_seen(kms.client, look, wish.name, "ready", wish.wait_timeout)
+    return seen[-1]
+
+
+def _all_loaded(kms: api.Connection, key: ExternalKey) -> bool:
+    listed = or_none(lambda: external_api.all_loaded(kms, key), ("AccessDeniedException",))
+    return key.loaded if listed is None else listed
+
+
+def enriched(kms: api.Connection, wish: KeyWish, key: ExternalKey) -> ExternalKey:
+    """The key with policy, tags and aliases. What nothing is wished of may be hidden from the caller."""
+    denied = ("AccessDeniedException",)
+    return replace(
+        key,
+        policy=or_none(lambda: external_api.get_policy(kms, key.arn), () if wish.policy is not None else denied),
+        tags=or_none(lambda: external_api.get_tags(kms, key.arn), () if wish.tags is not None else denied),
+        aliases=or_none(lambda: external_api.get_aliases(kms, key.arn), denied),
+    )
+
+
+def _alias_owner(kms: api.Connection, wish: KeyWish, key: ExternalKey) -> ExternalKey | None:
+    if wish.alias is not None and wish.alias in (key.aliases or ()):
+        return key
+    return _owner(kms, wish)
+
+
+def _owner(kms: api.Connection, wish: KeyWish) -> ExternalKey | None:
+    """The key to which the wished alias points."""
+    alias = wish.alias
+    return or_none(lambda: external_api.describe(kms, alias)) if alias else None
+
+
+# -- keys that have nothing but a tag ----------------------------------------------------------------------------------
+
+
+def by_token(kms: api.Connection, wish: KeyWish) -> Found:
+    """The key with the creation token, among all keys of the Region."""
+    owner = _owner(kms, wish)
+    if owner and _token(kms, owner.arn) == wish.token:
+        return Found(owner, owner)
+    arns = api.list_keys(kms)
+    return Found(_only(wish, _matching(kms, wish, arns)), owner, frozenset(arns))
+
+
+def half_made(kms: api.Connection, wish: KeyWish) -> Found:
+    """What a run has left that died between CreateKey and CreateAlias: a key without an alias, with our tag.
+
+    Keys that have an alias need not be looked at, which spares most of the calls.
+    """
+    names = or_none(lambda: api.list_aliases(kms), ("AccessDeniedException",)) or {}
+    there = [key_id for key_id, aliases in names.items() if wish.alias in aliases]
+    if there:
+        # DescribeKey has not heard of the alias yet, and KMS contradicts itself: it is new.
+        owner = external_api.describe(kms, there[0])
+        return Found(owner, owner)
+    arns = api.list_keys(kms)
+    nameless = [arn for arn in arns if arn.rsplit("/", 1)[-1] not in names]
+    key = _only(wish, [key for key in _matching(kms, wish, nameless) if not key.in_deletion])
+    if key is None or key.key_state in (models.PENDING_IMPORT, *models.TRANSIENT_STATES):
+        return Found(key, None, frozenset(arns), _adoption(wish, key))
+    if not wish.present:
+        return Found(None)
+    raise refused(
+        f"the key {key.arn} was made for {wish.alias} (tag {TOKEN_TAG}), is {key.key_state}, and has lost that alias; "
+        f"name it with key_id to give the alias back to it, or make another key with a creation_token of its own"
+    )
+
+
+def _adoption(wish: KeyWish, key: ExternalKey | None) -> tuple[str, ...]:
+    if key is None or not wish.present:
+        return ()
+    return (f"an earlier run has created the key {key.arn} for {wish.alias}, and was cut short; it is taken up again",)
+
+
+def _only(wish: KeyWish, matching: Sequence[ExternalKey]) -> ExternalKey | None:
+    if len(matching) <= 1:
+        return matching[0] if matching else None
+    arns = ", ".join(sorted(key.arn for key in matching))
+    raise refused(
+        f"several keys have the tag {TOKEN_TAG} with the value {wish.token}: {arns}; say with key_id which is meant, "
+        "and take the tag from the others, or schedule their deletion"
+    )
+
+
+def _matching(kms: api.Connection, wish: KeyWish, arns: Sequence[str]) -> list[ExternalKey]:
+    """The EXTERNAL keys with our token among some. Keys that the caller may not read are passed over."""
+
+    def read(arn: str) -> ExternalKey | None:
+        own = api.Connection(kms.client, arn, Turns(kms.turns.pacer))
+        key = or_none(lambda: external_api.describe(own, arn), _UNSEEN)
+        return key if key and key.origin == "EXTERNAL" and _token(own, arn) == wish.token else None
+
+    if not arns:
+        return []
+    with ThreadPoolExecutor(max_workers=min(POOL_SIZE, len(arns))) as pool:
+        return [key for key in pool.map(read, arns) if key is not None]
+
+
+def _token(kms: api.Connection, arn: str) -> str | None:
+    return (or_none(lambda: external_api.get_tags(kms, arn), _UNSEEN) or {}).get(TOKEN_TAG)
+
+
+def made_since(kms: api.Connection, wish: KeyWish, known: frozenset[str]) -> ExternalKey | None:
+    """A key with our token that was not there when all keys were looked at."""
+    later = [arn for arn in api.list_keys(kms) if arn not in known]
+    return _only(wish, _matching(kms, wish, later))

@@ -1,0 +1,262 @@
+# Copyright: byok.aws contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""kms_external_key from its options to its result."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from dataclasses import replace
+from datetime import datetime
+from datetime import timezone
+from typing import Any
+from typing import Callable
+
+from . import api
+from . import external_api
+from . import external_find
+from .errors import AnsibleKMSError
+from .errors import refused
+from .errors import unexpected
+from .external import ExternalKey
+from .external import KeyPlan
+from .external import KeyWish
+from .external_execute import KeyExecution
+from .external_options import read_wish
+from .external_plan import make_plan
+from .identifiers import arn_account
+from .models import ENABLED
+from .pacing import Pacer
+from .pacing import Turns
+from .results import instant
+
+# What an operation needs beside the permission that has its name.
+_ALSO: dict[str, str] = {
+    "CreateKey": (
+        "it is granted by IAM policies only, on the resource *; tags need kms:TagResource as well, and multi_region "
+        "iam:CreateServiceLinkedRole"
+    ),
+    "CreateAlias": "it is needed on the alias, by an IAM policy, and on the key",
+    "UpdateAlias": "it is needed on the alias, by an IAM policy, on the key that it leaves, and on the one it comes to",
+    "ReplicateKey": (
+        "it is needed on the primary key, and in the Region of the replica kms:CreateKey, with tags kms:TagResource"
+    ),
+    "ListKeys": (
+        "it is needed, on the resource *, before a key is created: an earlier run may have created it already"
+    ),
+}
+_POLICY_HINT = (
+    "the policy is malformed, names a principal that does not exist, or would lock the caller out; see "
+    "bypass_policy_lockout_safety_check for the last"
+)
+
+
+@dataclass(frozen=True)
+class KeyOutcome:
+    """What the module returns: the arguments of exit_json or, when failed, of fail_json."""
+
+    failed: bool
+    result: dict[str, Any]
+    warnings: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class KeyResult:
+    """What became of the key, or in check mode would become of it."""
+
+    name: str
+    before: ExternalKey | None = None
+    after: ExternalKey | None = None
+    operations: tuple[str, ...] = ()
+    request_ids: tuple[str, ...] = ()
+    new_replica_regions: tuple[str, ...] = ()
+    moved_from: str | None = None
+    skip_reason: str | None = None
+    warnings: tuple[str, ...] = ()
+    error: dict[str, Any] | None = None
+
+
+def run(
+    options: Mapping[str, Any],
+    region: str | None,
+    connect: Callable[[str | None], Any],
+    check_mode: bool,
+    with_diff: bool = False,
+) -> KeyOutcome:
+    """Everything is validated before the connection is made, everything is planned before anything is changed."""
+    name = str(options.get("key_id") or options.get("alias") or options.get("creation_token"))
+    try:
+        wish = read_wish(options, region)
+    except AnsibleKMSError as error:
+        return outcome(KeyResult(name, error=_error(error, wish=None)), with_diff)
+    kms = api.Connection(connect(None), wish.name, Turns(Pacer(external_api.RATES)))
+    return outcome(_managed(kms, wish, connect, check_mode), with_diff)
+
+
+def _managed(kms: api.Connection, wish: KeyWish, connect: Callable[[str | None], Any], check_mode: bool) -> KeyResult:
+    result = KeyResult(wish.name)
+    execution: KeyExecution | None = None
+    try:
+        found = external_find.find(kms, wish)
+        result = replace(result, before=found.key, after=found.key)
+        plan = make_plan(wish, found, datetime.now(timezone.utc), kms.region)
+        if plan.refusal:
+            raise refused(plan.refusal)
+        result = _predicted(result, plan)
+        if check_mode or not plan.steps:
+            return result
+        execution = KeyExecution(kms, wish, found, plan, connect)
+        execution.run()
+    except AnsibleKMSError as error:
+        return _executed(replace(result, error=_error(error, wish, execution)), execution)
+    except Exception as error:  # noqa: BLE001 - never a traceback
+        return _executed(replace(result, error=_error(unexpected(error, wish.name), wish, execution)), execution)
+    return _executed(result, execution)
+
+
+def _predicted(result: KeyResult, plan: KeyPlan) -> KeyResult:
+    after = plan.after
+    before = result.before
+    known = before.replica_regions if before else ()
+    return replace(
+        result,
+        after=after,
+        operations=plan.operations,
+        moved_from=plan.moved_from,
+        skip_reason=plan.skip_reason,
+        warnings=plan.warnings + _material_warning(result.name, after, known),
+        new_replica_regions=_new_regions(after, known),
+    )
+
+
+def _new_regions(after: ExternalKey | None, before: tuple[str, ...]) -> tuple[str, ...]:
+    return tuple(region for region in after.replica_regions if region not in before) if after else ()
+
+
+def _material_warning(name: str, after: ExternalKey | None, before: tuple[str, ...]) -> tuple[str, ...]:
+    fresh = _new_regions(after, before)
+    if not fresh:
+        return ()
+    said = (
+        f"the replicas of the key {name} in {', '.join(fresh)} have no material: KMS copies its ID, not its bytes; "
+        "import the same material in each of these Regions (byok.aws.kms_imported_material)"
+    )
+    return (said,)
+
+
+def _executed(result: KeyResult, execution: KeyExecution | None) -> KeyResult:
+    if execution is None:
+        return replace(result, operations=(), after=result.before, new_replica_regions=(), moved_from=None)
+    moved = result.moved_from if "UpdateAlias" in execution.done else None
+    later = tuple(one for one in execution.plan.warnings if one not in result.warnings)
+    return replace(
+        result,
+        after=execution.key,
+        operations=tuple(execution.done),
+        request_ids=tuple(execution.request_ids),
+        new_replica_regions=tuple(sorted(execution.replicated)),
+        moved_from=moved,
+        warnings=result.warnings + later + tuple(execution.warnings),
+    )
+
+
+def _error(error: AnsibleKMSError, wish: KeyWish | None, execution: KeyExecution | None = None) -> dict[str, Any]:
+    sentence = error.sentence
+    if error.code == "AccessDeniedException" and error.operation in _ALSO:
+        sentence += f"; {_ALSO[error.operation]}"
+    if error.code == "MalformedPolicyDocumentException":
+        sentence += f"; {_POLICY_HINT}"
+    account = arn_account(wish.key_id) if wish and wish.key_id else None
+    if error.code == "NotFoundException" and account:
+        sentence += f"; the ARN names the account {account}: the credentials must be of that account"
+    if execution is not None and execution.done:
+        arn = f" on the key {execution.key.arn}" if execution.key else ""
+        sentence += f"; done until then{arn}: {', '.join(execution.done)}; run the task again, it goes on from there"
+    return {
+        "code": error.code,
+        "message": sentence,
+        "aws_message": error.aws_message or None,
+        "operation": error.operation,
+        "request_id": error.request_id,
+    }
+
+
+# -- results -----------------------------------------------------------------------------------------------------------
+
+
+def outcome(result: KeyResult, with_diff: bool) -> KeyOutcome:
+    shown = entry(result)
+    returned = {**shown, "msg": sentence(result), "kms_keys": [shown]}
+    if with_diff:
+        returned["diff"] = diff(result)
+    return KeyOutcome(result.error is not None, returned, result.warnings)
+
+
+def entry(result: KeyResult) -> dict[str, Any]:
+    return {
+        "key_id": None,
+        **key_fields(result.after or result.before),
+        "changed": bool(result.operations),
+        "operations": list(result.operations),
+        "new_replica_regions": list(result.new_replica_regions),
+        "moved_from_key_arn": result.moved_from,
+        "skip_reason": result.skip_reason,
+        "request_ids": list(result.request_ids),
+        "error": result.error,
+    }
+
+
+def key_fields(key: ExternalKey | None) -> dict[str, Any]:
+    if key is None:
+        return {}
+    return {
+        "key_id": key.key_id or None,
+        "key_arn": key.arn or None,
+        "key_spec": key.key_spec,
+        "key_usage": key.key_usage,
+        "key_state": key.key_state,
+        "enabled": key.key_state == ENABLED,
+        "origin": key.origin,
+        "description": key.description,
+        "creation_date": instant(key.creation_date) if key.arn else None,
+        "aliases": None if key.aliases is None else list(key.aliases),
+        "tags": None if key.tags is None else dict(key.tags),
+        "policy": None if key.policy is None else dict(key.policy),
+        "multi_region": key.multi_region_type is not None,
+        "multi_region_key_type": key.multi_region_type,
+        "primary_region": key.primary_region,
+        "replica_regions": list(key.replica_regions),
+        "deletion_date": instant(key.deletion_date),
+    }
+
+
+def sentence(result: KeyResult) -> str:
+    """What became of the key, in one sentence."""
+    if result.error:
+        return str(result.error["message"])
+    if not result.operations:
+        reason = f" ({result.skip_reason})" if result.skip_reason else ""
+        return f"{result.name}: nothing to do{reason}"
+    said = f"{result.name}: {', '.join(result.operations)}"
+    if result.new_replica_regions:
+        said += f"; import the material in {', '.join(result.new_replica_regions)}, too"
+    return said
+
+
+_FIXED = ("key_id", "key_arn", "creation_date", "origin", "multi_region")
+
+
+def diff(result: KeyResult) -> dict[str, Any]:
+    """before and after: metadata, policy, tags, aliases."""
+    return {
+        "before_header": result.name,
+        "after_header": result.name,
+        "before": _shown(result.before),
+        "after": _shown(result.after or result.before),
+    }
+
+
+def _shown(key: ExternalKey | None) -> dict[str, Any]:
+    return {name: value for name, value in key_fields(key).items() if name not in _FIXED}

@@ -1,0 +1,43 @@
+# Copyright: byok.aws contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Connections to KMS in one account: a client and the buckets of each Region, made when they are first needed."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Mapping
+from typing import Any
+from typing import Callable
+from typing import Optional
+
+from .api import Connection
+from .pacing import Pacer
+from .pacing import Turns
+
+# Makes a boto3 client for KMS in a Region, or in the one that the caller has configured.
+Connect = Callable[[Optional[str]], Any]
+
+
+class Gateway:
+    """Hands out connections. Quotas count per Region; a request to end is for all of them."""
+
+    def __init__(self, connect: Connect, rates: Mapping[str, float] | None = None) -> None:
+        self._connect = connect
+        self._rates = rates
+        self._lock = threading.Lock()
+        self._home = connect(None)
+        self.region = str(self._home.meta.region_name)
+        self.pacer = Pacer(rates)
+        self._known: dict[str, tuple[Any, Pacer]] = {self.region: (self._home, self.pacer)}
+
+    def connection(self, key_id: str, region: str | None = None) -> Connection:
+        """A connection for the calls on one key."""
+        # boto3's default session must not make two clients at once.
+        with self._lock:
+            place = region or self.region
+            if place not in self._known:
+                self._known[place] = (self._connect(place), Pacer(self._rates, self.pacer.stop))
+            client, pacer = self._known[place]
+        return Connection(client, key_id, Turns(pacer))

@@ -1,0 +1,196 @@
+# Copyright: byok.aws contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""One multi-Region key in several of its Regions, in the order that KMS demands.
+
+Source: KMS Developer Guide, "Importing key material into multi-Region keys" and "Rotating imported key material": new
+material is imported into the primary key, then into every replica key, and then the primary key is rotated.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from dataclasses import field
+from dataclasses import replace
+
+from . import api
+from .errors import AnsibleKMSError
+from .errors import invalid
+from .errors import refused
+from .errors import unexpected
+from .gateway import Gateway
+from .manage import Job
+from .manage import failed_result
+from .models import Key
+from .models import Step
+from .options import Stage
+from .options import Wish
+from .plan_current import NEW
+from .read import describe
+from .results import Result
+from .results import combined
+from .stage import Prepared
+
+ALL = "all"
+
+
+def key_regions(key: Key) -> tuple[str, ...]:
+    """Every Region in which the key is, that of the primary key first."""
+    if key.multi_region_type is None:
+        return (key.region,)
+    primary = key.primary_region or key.region
+    return (primary, *(region for region in key.replica_regions if region != primary))
+
+
+def chosen_regions(key: Key, wanted: Sequence[str], key_id: str, state: str) -> tuple[str, ...]:
+    """The Regions meant, that of the primary key first. Raises AnsibleKMSError for one in which the key is not."""
+    there = key_regions(key)
+    if ALL in wanted:
+        return there
+    unknown = [region for region in wanted if region not in there]
+    if unknown:
+        raise invalid(f"regions: the key {key_id} is in {', '.join(there)}, and not in {', '.join(unknown)}")
+    if state == "current" and there[0] not in wanted:
+        raise invalid(
+            f"regions: the key {key_id} is rotated in the Region of its primary key, {there[0]}; name that, too"
+        )
+    return tuple(region for region in there if region in wanted)
+
+
+def arn_in(arn: str, region: str) -> str:
+    """The ARN of the related key in another Region: they share account and key ID."""
+    parts = arn.split(":")
+    return ":".join([*parts[:3], region, *parts[4:]])
+
+
+def member_wish(wish: Wish, key: Key, region: str, regions: tuple[str, ...]) -> Wish:
+    """What the wish means for the key in one Region."""
+    request = replace(wish.request, key_id=arn_in(key.arn, region), regions=regions)
+    if region != key_regions(key)[0]:
+        # A replica takes its description from the primary key, and is rotated with it.
+        state = "present" if request.state == "current" else request.state
+        request = replace(request, description=None, state=state)
+    return replace(wish, request=request)
+
+
+@dataclass
+class Group:
+    """The jobs of one key, one for each Region, in place of a single Job. The first is that of the primary key."""
+
+    gateway: Gateway
+    wish: Wish
+    stage: Stage | None = None
+    members: list[Job] = field(default_factory=list)
+    _failure: AnsibleKMSError | None = None
+
+    def plan(self) -> None:
+        """Find the Regions, then read, prove and plan in each; changes nothing."""
+        request = self.wish.request
+        try:
+            key = describe(self.gateway.connection(request.key_id), request)
+            regions = chosen_regions(key, request.regions, request.key_id, request.state)
+            if len(regions) > 1 and self.wish.wrapped is not None:
+                raise invalid(f"the import token for the key {request.key_id} works in one Region; give the plaintext")
+        except AnsibleKMSError as error:
+            self._failure = error
+            return
+        except Exception as error:  # noqa: BLE001 - a traceback could show material
+            self._failure = unexpected(error, request.key_id)
+            return
+        for region in regions:
+            self._add(member_wish(self.wish, key, region, regions), region)
+
+    def _add(self, wish: Wish, region: str) -> None:
+        kms = self.gateway.connection(wish.request.key_id, region)
+        job = Job(kms, wish, Result(wish.request.key_id), self.stage, foreseen=self._foreseen())
+        job.plan()
+        self.members.append(job)
+
+    def _foreseen(self) -> Step | None:
+        """The import that a replica has to expect: new material of the primary key."""
+        lead = self.members[0].execution if self.members else None
+        return next((step for step in lead.plan.steps if step.import_type == NEW), None) if lead else None
+
+    def prepare(self) -> None:
+        """Everything that interrupts nothing, in every Region."""
+        for job in self.members:
+            job.prepare()
+
+    def change(self) -> None:
+        """The rest, one Region after the other; a rotation comes last. A Region that fails leaves the others theirs."""
+        lead, *others = self.members
+        if lead.execution is not None:
+            lead.execution.before_rotation = lambda: _change_replicas(others)
+        for job in self.members:
+            if job.execution is not None and not job.finished:
+                job.change()
+        if lead.execution is not None and "RotateKeyOnDemand" in lead.execution.done:
+            for job in others:
+                _look_again(job)
+
+    @property
+    def result(self) -> Result:
+        if self._failure is not None or not self.members:
+            return failed_result(self.wish.request, self._failure)
+        return combined(self.wish.request.key_id, [job.result for job in self.members])
+
+    @property
+    def pending(self) -> bool:
+        return any(job.pending for job in self.members)
+
+    @property
+    def paired(self) -> bool:
+        return any(job.paired for job in self.members)
+
+    @property
+    def preparing(self) -> Counter[str]:
+        return sum((job.preparing for job in self.members), Counter())
+
+    @property
+    def changing(self) -> Counter[str]:
+        return sum((job.changing for job in self.members), Counter())
+
+    @property
+    def whole(self) -> Counter[str]:
+        return self.preparing + self.changing
+
+    @property
+    def prepared(self) -> list[Prepared]:
+        return [one for job in self.members for one in job.prepared]
+
+    def refuse(self, error: AnsibleKMSError) -> None:
+        """Leave the key as it is in every Region, and say why."""
+        self._failure = error
+        for job in self.members:
+            job.refuse(error)
+
+    def fail(self, error: AnsibleKMSError) -> None:
+        for job in self.members:
+            job.fail(error)
+
+
+def _change_replicas(jobs: Sequence[Job]) -> None:
+    """Import into every replica before the rotation. Raises AnsibleKMSError when one of them lacks the material."""
+    for job in jobs:
+        job.change()
+    failed = [job.kms.region for job in jobs if job.result.error is not None]
+    if failed:
+        raise refused(
+            f"the rotation was not started, because the import failed in {', '.join(failed)}; the new material is "
+            "staged in the other Regions; run the task again once that is mended"
+        )
+
+
+def _look_again(job: Job) -> None:
+    """A replica is rotated with its primary key: show it as it is afterwards."""
+    if job.result.after is None or job.result.error is not None:
+        return
+    try:
+        seen = api.describe_key(job.kms, job.result.after.arn)
+    except AnsibleKMSError:
+        # It has all that was wanted; the look was for the reader's comfort.
+        return
+    job.result = replace(job.result, after=replace(seen, materials=job.result.after.materials))
