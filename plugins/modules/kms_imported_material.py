@@ -94,6 +94,10 @@ options:
       force:
         description: For this key, as in O(force).
         type: bool
+      regions:
+        description: For this key, as in O(regions).
+        type: list
+        elements: str
   request_rates:
     description:
       - The request quotas of the account and Region, in calls a second by operation, where they differ from the defaults of AWS,
@@ -234,6 +238,16 @@ options:
       - Also reads a O(key_material_file) that others can read.
     type: bool
     default: false
+  regions:
+    description:
+      - The Regions of a multi-Region key in which its material is to be C(present), C(current), C(absent) or C(reimported); V(all),
+        or a list of them. Without this, it is the one Region of the connection alone, and a deletion warns about the others.
+      - The primary key comes first, then each replica. With O(state=current), the new material is imported into the primary key,
+        then into every replica, and then the primary key is rotated. O(key_material_description) is set on the primary key.
+      - A Region that fails leaves the others theirs; the rotation is not started then, and the error says what is left.
+      - The material of each Region, its expiry and its state are its own; RV(kms_keys[].regions) shows each.
+    type: list
+    elements: str
 extends_documentation_fragment:
   - amazon.aws.common.modules
   - amazon.aws.region.modules
@@ -335,6 +349,27 @@ EXAMPLES = r"""
         key_material: "{{ payments_key_material }}"
       - key_id: alias/invoice-signing
         key_material_file: /etc/byok/invoice-signing.pem
+
+- name: Prepare in the afternoon, with no key interrupted
+  byok.aws.kms_imported_material:
+    state: reimported
+    stage: prepare
+    stage_path: /etc/byok/evening.json
+    keys:
+      - key_id: alias/payments
+        key_material: "{{ payments_key_material }}"
+      - key_id: alias/invoice-signing
+        key_material_file: /etc/byok/invoice-signing.pem
+
+- name: Delete and import in the evening, without the plaintext
+  byok.aws.kms_imported_material:
+    state: reimported
+    stage: change
+    stage_path: /etc/byok/evening.json
+    journal_path: /etc/byok/evening.journal
+    keys:
+      - key_id: alias/payments
+      - key_id: alias/invoice-signing
 
 - name: Restore it
   byok.aws.kms_imported_material:
@@ -442,6 +477,17 @@ kms_keys:
           started: 1893456000.1
           finished: 1893456000.2
           outcome: Success
+    regions:
+      description:
+        - What became of the key in each Region, the primary key first, with C(region) and the fields of RV(kms_keys[]). The fields
+          beside this are those of the primary key; RV(kms_keys[].operations) are those of all Regions, in order.
+      returned: when O(regions) is given
+      type: list
+      elements: dict
+      sample:
+        - region: eu-central-1
+          key_state: Enabled
+          operations: [ImportKeyMaterial, RotateKeyOnDemand]
     error:
       description: What went wrong, for a key that failed.
       returned: always
@@ -513,6 +559,7 @@ def argument_spec():
         "wait": {"type": "bool"},
         "wait_timeout": {"type": "int"},
         "force": {"type": "bool"},
+        "regions": {"type": "list", "elements": "str"},
     }
     entry = {"key_id": {"type": "str", "required": True}, **per_key}
     defaults = {"state": "present", "all_materials": False, "wait": True, "force": False}
@@ -539,7 +586,7 @@ def main():
     outcome: Outcome = run(
         module.params,
         region=module.region,
-        connect=lambda: module.client("kms", config=client_config()),
+        connect=lambda region: module.client("kms", region=region or module.region, config=client_config()),
         check_mode=module.check_mode,
         with_diff=module._diff,
     )

@@ -1,0 +1,321 @@
+# Copyright: byok.aws contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Multi-Region keys: the same material in every Region, in the order of KMS, and none forgotten in silence."""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+import pytest
+from crash import Point
+from crash import killed_at
+from lab import Lab
+from materials import b64
+from materials import import_elsewhere
+from materials import material
+
+SYMMETRIC = "SYMMETRIC_DEFAULT"
+HOME, WEST, ASIA = "us-east-1", "eu-west-1", "ap-southeast-2"
+OTHERS = (WEST, ASIA)
+OLD, NEW = b64(material(SYMMETRIC, "a")), b64(material(SYMMETRIC, "b"))
+
+
+def key_with_replicas(lab: Lab, spec: str = SYMMETRIC, foreign: bool = False) -> str:
+    """A multi-Region key with material in its primary Region, and empty replicas in two others."""
+    lab.emulator.config(transient_seconds=0)
+    key_id = create(lab, spec, foreign)
+    for region in OTHERS:
+        lab.kms.replicate_key(KeyId=key_id, ReplicaRegion=region)
+        wait(lambda region=region: state(lab, key_id, region) != "Creating")
+    return key_id
+
+
+def create(lab: Lab, spec: str, foreign: bool) -> str:
+    key_id = lab.empty_key(spec, MultiRegion=True)
+    if foreign:
+        import_elsewhere(lab.kms, key_id, spec, material(spec, "a"))
+    else:
+        assert not lab.run(key_id=key_id, key_material=b64(material(spec, "a"))).get("failed")
+    return key_id
+
+
+def wait(ready: Any, seconds: float = 20) -> None:
+    deadline = time.monotonic() + seconds
+    while not ready():
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+
+
+def metadata(lab: Lab, key_id: str, region: str) -> dict[str, Any]:
+    found: dict[str, Any] = lab.emulator.client(region).describe_key(KeyId=key_id)["KeyMetadata"]
+    return found
+
+
+def state(lab: Lab, key_id: str, region: str) -> str:
+    return str(metadata(lab, key_id, region)["KeyState"])
+
+
+def states(lab: Lab, key_id: str) -> list[str]:
+    return [state(lab, key_id, region) for region in (HOME, *OTHERS)]
+
+
+def carried_out(lab: Lab, since: int) -> list[tuple[str, str]]:
+    """Region and operation of the changing calls that KMS carried out, in order."""
+    return [
+        (call["region"], call["operation"])
+        for call in lab.emulator.calls()[since:]
+        if call["outcome"] == "Success"
+        and call["operation"] in ("ImportKeyMaterial", "DeleteImportedKeyMaterial", "RotateKeyOnDemand")
+    ]
+
+
+@pytest.mark.parametrize("spec", [SYMMETRIC, "HMAC_256", "RSA_2048"])
+@pytest.mark.parametrize("foreign", [False, True])
+def test_the_same_material_everywhere(lab: Lab, spec: str, foreign: bool) -> None:
+    key_id = key_with_replicas(lab, spec, foreign)
+    given = {"key_id": key_id, "key_material": b64(material(spec)), "regions": ["all"]}
+    predicted = lab.run(**given, check_mode=True)
+    assert states(lab, key_id) == ["Enabled", "PendingImport", "PendingImport"]
+    before = lab.mark()
+
+    result = lab.run(**given)
+
+    assert not result.get("failed"), result["msg"]
+    assert states(lab, key_id) == ["Enabled"] * 3
+    assert result["operations"] == predicted["operations"]
+    assert [region for region, _operation in carried_out(lab, before)][-2:] == list(OTHERS)
+    assert [one["region"] for one in result["regions"]] == [HOME, *OTHERS]
+    assert [one["key_state"] for one in result["regions"]] == ["Enabled"] * 3
+    assert {one["key_arn"].split(":")[3] for one in result["regions"]} == {HOME, *OTHERS}
+
+    before = lab.mark()
+    assert lab.run(**given)["changed"] is False
+    assert carried_out(lab, before) == []
+
+
+def test_new_material_is_staged_everywhere_before_the_rotation(lab: Lab) -> None:
+    lab.emulator.config(rotation_seconds=0)
+    key_id = key_with_replicas(lab)
+    lab.run(key_id=key_id, key_material=OLD, regions=["all"])
+    blob = lab.kms.encrypt(KeyId=key_id, Plaintext=b"before")["CiphertextBlob"]
+    given = {"key_id": key_id, "key_material": NEW, "state": "current", "regions": ["all"]}
+    predicted = lab.run(**given, check_mode=True)
+    assert not predicted.get("failed"), predicted["msg"]
+    before = lab.mark()
+
+    result = lab.run(**given)
+
+    assert not result.get("failed"), result["msg"]
+    order = [
+        (HOME, "ImportKeyMaterial"),
+        *((region, "ImportKeyMaterial") for region in OTHERS),
+        (HOME, "RotateKeyOnDemand"),
+    ]
+    assert carried_out(lab, before) == order
+    assert result["operations"] == predicted["operations"] == [operation for _region, operation in order]
+    assert len(result["request_ids"]) == len(order)
+    current = {metadata(lab, key_id, region)["CurrentKeyMaterialId"] for region in (HOME, *OTHERS)}
+    assert (
+        current == {result["current_key_material_id"]} == {one["current_key_material_id"] for one in result["regions"]}
+    )
+    for region in (HOME, *OTHERS):
+        assert lab.emulator.client(region).decrypt(CiphertextBlob=blob, KeyId=key_id)["Plaintext"] == b"before"
+
+    before = lab.mark()
+    assert lab.run(**given)["changed"] is False
+    assert carried_out(lab, before) == []
+
+
+def test_a_rotation_that_leaves_a_replica_out_is_refused_by_the_plan(lab: Lab) -> None:
+    key_id = key_with_replicas(lab)
+    before = lab.mark()
+    for regions in (None, [HOME], [HOME, WEST]):
+        result = lab.run(key_id=key_id, key_material=NEW, state="current", regions=regions)
+        assert result["failed"] and "regions: all" in result["msg"] and ASIA in result["msg"]
+    assert carried_out(lab, before) == []
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        ({"regions": ["eu-north-1"]}, "is in us-east-1, eu-west-1, ap-southeast-2, and not in eu-north-1"),
+        ({"regions": [WEST], "state": "current"}, "in the Region of its primary key, us-east-1"),
+        ({"regions": ["all", WEST]}, "all stands alone"),
+        ({"regions": [WEST, WEST]}, "twice"),
+        ({"regions": ["Ireland"]}, "Ireland is no Region"),
+    ],
+)
+def test_regions_that_cannot_be_meant(lab: Lab, options: dict[str, Any], said: str) -> None:
+    key_id = key_with_replicas(lab)
+    before = lab.mark()
+
+    result = lab.run(key_id=key_id, key_material=OLD, **options)
+
+    assert result["failed"] and said in result["msg"]
+    assert carried_out(lab, before) == []
+
+
+def test_a_region_that_fails_leaves_the_others_theirs_and_says_what_is_left(lab: Lab) -> None:
+    lab.emulator.config(rotation_seconds=0)
+    key_id = key_with_replicas(lab)
+    lab.run(key_id=key_id, key_material=OLD, regions=["all"])
+    west = metadata(lab, key_id, WEST)["Arn"]
+    denied = {"operation": "ImportKeyMaterial", "key_id": west, "every": 1, "code": "AccessDeniedException"}
+    lab.emulator.faults([denied])
+    before = lab.mark()
+
+    result = lab.run(key_id=key_id, key_material=NEW, state="current", regions=["all"])
+
+    assert result["failed"] and "the rotation was not started" in result["msg"] and WEST in result["msg"]
+    assert f"nothing failed in {ASIA}" in result["msg"]
+    assert carried_out(lab, before) == [(HOME, "ImportKeyMaterial"), (ASIA, "ImportKeyMaterial")]
+    assert [bool(one["error"]) for one in result["regions"]] == [True, True, False]
+
+    lab.emulator.faults([])
+    before = lab.mark()
+    again = lab.run(key_id=key_id, key_material=NEW, state="current", regions=["all"])
+    assert not again.get("failed"), again["msg"]
+    assert carried_out(lab, before) == [(WEST, "ImportKeyMaterial"), (HOME, "RotateKeyOnDemand")]
+
+
+def test_the_first_material_of_a_primary_key_and_then_of_its_replicas(lab: Lab) -> None:
+    key_id = key_with_replicas(lab)
+    lab.kms.delete_imported_key_material(KeyId=key_id)
+
+    result = lab.run(key_id=key_id, key_material=OLD, regions=["all"], valid_for="30d")
+
+    assert not result.get("failed"), result["msg"]
+    assert states(lab, key_id) == ["Enabled"] * 3
+    assert all("ValidTo" in metadata(lab, key_id, region) for region in (HOME, *OTHERS))
+
+
+@pytest.mark.parametrize("state_", ["absent", "reimported"])
+def test_a_deletion_touches_one_region_and_says_so(lab: Lab, state_: str) -> None:
+    key_id = key_with_replicas(lab)
+    lab.run(key_id=key_id, key_material=OLD, regions=["all"])
+    given = {} if state_ == "absent" else {"key_material": OLD}
+    before = lab.mark()
+
+    result = lab.run(key_id=key_id, state=state_, **given)
+
+    assert not result.get("failed"), result["msg"]
+    assert {region for region, _operation in carried_out(lab, before)} == {HOME}
+    assert any(f"untouched in {WEST}, {ASIA}" in str(warning) for warning in result["warnings"])
+
+
+@pytest.mark.parametrize("state_", ["absent", "reimported"])
+def test_a_deletion_in_every_region(lab: Lab, state_: str) -> None:
+    key_id = key_with_replicas(lab)
+    lab.run(key_id=key_id, key_material=OLD, regions=["all"])
+    given = {} if state_ == "absent" else {"key_material": OLD}
+
+    result = lab.run(key_id=key_id, state=state_, regions=["all"], **given)
+
+    assert not result.get("failed"), result["msg"]
+    assert states(lab, key_id) == ["PendingImport" if state_ == "absent" else "Enabled"] * 3
+    assert len({call["request_id"] for call in result["calls"]}) == len(result["calls"])
+    assert not any(key_id in str(warning) for warning in result.get("warnings", []))
+
+
+def test_a_description_goes_to_the_primary_key_only(lab: Lab) -> None:
+    key_id = key_with_replicas(lab)
+
+    result = lab.run(key_id=key_id, key_material=OLD, regions=["all"], key_material_description="from the vault")
+
+    assert not result.get("failed"), result["msg"]
+    rotations = lab.emulator.client(WEST).list_key_rotations(KeyId=key_id, IncludeKeyMaterial="ALL_KEY_MATERIAL")
+    assert rotations["Rotations"][0]["KeyMaterialDescription"].startswith("from the vault byok:1:")
+
+
+def test_a_token_serves_one_region(lab: Lab) -> None:
+    key_id = key_with_replicas(lab)
+
+    result = lab.run(key_id=key_id, encrypted_key_material="YQ==", import_token="YQ==", regions=["all"])
+
+    assert result["failed"] and "works in one Region" in result["msg"]
+
+
+def test_a_single_region_key_may_be_in_the_same_task(lab: Lab) -> None:
+    single, multi = lab.own_key(), key_with_replicas(lab)
+    keys = [{"key_id": single}, {"key_id": multi}]
+
+    result = lab.run(keys=keys, key_material=OLD, regions=["all"])
+
+    assert not result.get("failed"), result["msg"]
+    assert [len(one["regions"]) for one in result["kms_keys"]] == [1, 3]
+    assert states(lab, multi) == ["Enabled"] * 3
+
+
+def test_a_replica_of_a_key_that_was_rotated_asks_for_its_history(lab: Lab) -> None:
+    lab.emulator.config(rotation_seconds=0)
+    key_id = create(lab, SYMMETRIC, foreign=False)
+    lab.run(key_id=key_id, key_material=NEW, state="current")
+    lab.kms.replicate_key(KeyId=key_id, ReplicaRegion=WEST)
+    wait(lambda: state(lab, key_id, WEST) != "Creating")
+
+    first = lab.run(key_id=key_id, key_material=NEW, regions=["all"])
+    assert not first.get("failed") and state(lab, key_id, WEST) == "PendingImport"
+    assert any("missing as well" in str(warning) for warning in first["warnings"])
+    second = lab.run(key_id=key_id, key_material=OLD, regions=["all"])
+    assert not second.get("failed"), second["msg"]
+    assert state(lab, key_id, WEST) == "Enabled"
+
+
+def test_prepared_for_every_region_and_changed_later(lab: Lab, tmp_path: Any) -> None:
+    key_id = key_with_replicas(lab)
+    lab.run(key_id=key_id, key_material=OLD, regions=["all"])
+    kept = {"state": "reimported", "stage_path": str(tmp_path / "stage"), "regions": ["all"]}
+    assert not lab.run(key_id=key_id, key_material=OLD, stage="prepare", **kept).get("failed")
+    before = lab.mark()
+
+    result = lab.run(key_id=key_id, stage="change", **kept)
+
+    assert not result.get("failed"), result["msg"]
+    pair = ["DeleteImportedKeyMaterial", "ImportKeyMaterial"]
+    assert carried_out(lab, before) == [(region, one) for region in (HOME, *OTHERS) for one in pair]
+    assert states(lab, key_id) == ["Enabled"] * 3
+
+
+# -- whatever kills a run ----------------------------------------------------------------------------------------------
+
+WAYS = {
+    "present": ({"key_material": OLD}, 2),
+    "current": ({"key_material": NEW, "state": "current"}, 4),
+    "reimported": ({"key_material": OLD, "state": "reimported"}, 9),
+}
+POINTS = [
+    (way, Point(number, moment))
+    for way, (_options, calls) in WAYS.items()
+    for number in range(1, calls + 1)
+    for moment in ("before", "after")
+]
+
+
+def identity(value: Any) -> str:
+    return f"{value.moment}-{value.number}" if isinstance(value, Point) else str(value)
+
+
+@pytest.mark.parametrize(("way", "point"), POINTS, ids=identity)
+def test_killed_with_sigkill_the_same_task_ends_well(
+    lab: Lab, impatient: None, way: str, point: Point, tally: Any
+) -> None:
+    lab.emulator.config(rotation_seconds=0)
+    key_id = key_with_replicas(lab)
+    if way != "present":
+        lab.run(key_id=key_id, key_material=OLD, regions=["all"])
+    blob = lab.kms.encrypt(KeyId=key_id, Plaintext=b"before")["CiphertextBlob"]
+    options, _calls = WAYS[way]
+
+    assert killed_at(point, lambda: lab.run(key_id=key_id, regions=["all"], **options)), "never got to this point"
+    result = lab.run(key_id=key_id, regions=["all"], **options)
+
+    assert not result.get("failed"), result["msg"]
+    assert states(lab, key_id) == ["Enabled"] * 3
+    assert len({metadata(lab, key_id, region)["CurrentKeyMaterialId"] for region in (HOME, *OTHERS)}) == 1
+    assert len(lab.materials(key_id)) == (2 if way == "current" else 1)
+    for region in (HOME, *OTHERS):
+        assert lab.emulator.client(region).decrypt(CiphertextBlob=blob, KeyId=key_id)["Plaintext"] == b"before"
+    tally("crash points")
