@@ -11,6 +11,7 @@ from typing import Callable
 
 import pytest
 from cases import SYMMETRIC
+from cases import UNPACED
 from cases import Case
 from cases import prepare
 from crash import Point
@@ -51,7 +52,8 @@ POINTS = [
 
 
 def run(lab: Lab, case: Case, key_id: str) -> dict[str, Any]:
-    return lab.run(key_id=key_id, key_material=b64(material(case.spec, case.given)), **case.options)
+    given = {"key_material": b64(material(case.spec, case.given)), "request_rates": UNPACED}
+    return lab.run(key_id=key_id, **given, **case.options)
 
 
 def assert_ended_well(lab: Lab, case: Case, key_id: str, check: Callable[[], None], result: dict[str, Any]) -> None:
