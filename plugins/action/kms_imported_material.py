@@ -119,8 +119,8 @@ class ActionModule(ActionBase):
         if self._task.args.get("keys") is None or self._display.verbosity != 1 or self._task.no_log:
             return
         result["_ansible_verbose_override"] = True
-        for entry in result.get("kms_keys") or []:
-            self._display.v(summary_line(entry))
+        for wanted, entry in zip(self._task.args["keys"], result.get("kms_keys") or []):
+            self._display.v(summary_line({**entry, "key_id": wanted.get("key_id", entry["key_id"])}))
 
     def _entries(self):
         """The options of the task and those of each of its keys."""

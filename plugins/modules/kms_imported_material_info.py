@@ -29,6 +29,11 @@ options:
       - Return only keys with material that expires within this time, or has expired, such as V(30d) or V(12h).
       - Keys that could not be read are returned all the same.
     type: str
+  request_rates:
+    description:
+      - The request quotas of the account and Region, in calls a second by operation, where they differ from the defaults of AWS,
+        for example C(ListKeyRotations) with 200.
+    type: dict
 extends_documentation_fragment:
   - amazon.aws.common.modules
   - amazon.aws.region.modules
@@ -237,6 +242,7 @@ kms_keys:
 from ansible_collections.amazon.aws.plugins.module_utils.modules import AnsibleAWSModule
 from ansible_collections.byok.aws.plugins.module_utils._kms import inventory
 from ansible_collections.byok.aws.plugins.module_utils._kms.errors import AnsibleKMSError
+from ansible_collections.byok.aws.plugins.module_utils._kms.options import check_rates
 from ansible_collections.byok.aws.plugins.module_utils._kms.options import client_config
 from ansible_collections.byok.aws.plugins.module_utils._kms.options import read_duration
 from ansible_collections.byok.aws.plugins.module_utils._kms.pacing import Pacer
@@ -247,13 +253,15 @@ def main():
     spec = {
         "key_ids": {"type": "list", "elements": "str", "no_log": False},
         "expiring_within": {"type": "str"},
+        "request_rates": {"type": "dict"},
     }
     module = AnsibleAWSModule(argument_spec=spec, supports_check_mode=True)
     try:
         within = read_duration("expiring_within", module.params["expiring_within"])
+        check_rates(module.params["request_rates"])
         require_botocore("to read the materials of symmetric keys")
         client = module.client("kms", config=client_config())
-        found = inventory.survey(client, module.params["key_ids"], Pacer())
+        found = inventory.survey(client, module.params["key_ids"], Pacer(module.params["request_rates"]))
     except AnsibleKMSError as error:
         module.fail_json(msg=error.sentence, error={"code": error.code, "message": error.sentence})
     for warning in inventory.warnings(found):

@@ -9,59 +9,25 @@ Prints figures, asserts none of them. Run by `make bench`, which puts everything
 
 from __future__ import annotations
 
-import json
-import os
 import statistics
-import subprocess
-import sys
 import tempfile
-import time
 from pathlib import Path
 from typing import Any
 from typing import Callable
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "support"))
-
+from common import gaps
+from common import playbook
+from common import round_trip
+from common import shell
 from emulator_process import EmulatorProcess
 from lab import Lab
 from materials import KINDS
 from materials import b64
 from materials import material
 
-HERE = Path(__file__).resolve().parent
 LATENCY = 0.02
 KEYS = 20
 ROUNDS = 9
-
-
-def playbook(lab: Lab, tasks: list[dict[str, Any]], directory: Path) -> list[tuple[str, float]]:
-    """Run tasks with a real ansible-playbook; the name and the seconds of each."""
-    defaults = {
-        "region": "us-east-1",
-        "access_key": "testing",
-        "secret_key": "testing",
-        "endpoint_url": lab.emulator.url,
-    }
-    play = {
-        "hosts": "localhost",
-        "gather_facts": False,
-        "module_defaults": {"group/byok.aws.aws": defaults},
-        "tasks": tasks,
-    }
-    book, times = directory / "play.json", directory / "times.json"
-    book.write_text(json.dumps([play]))
-    environment = {
-        **os.environ,
-        "ANSIBLE_CALLBACK_PLUGINS": str(HERE / "callback_plugins"),
-        "ANSIBLE_CALLBACKS_ENABLED": "durations",
-        "BYOK_DURATIONS": str(times),
-        "ANSIBLE_LOCALHOST_WARNING": "false",
-        "ANSIBLE_INVENTORY_UNPARSED_WARNING": "false",
-    }
-    done = subprocess.run(["ansible-playbook", str(book)], env=environment, capture_output=True, text=True, check=False)
-    if done.returncode:
-        raise SystemExit(done.stdout[-3000:] + done.stderr[-2000:])
-    return list(json.loads(times.read_text()))
 
 
 def api_calls(lab: Lab) -> None:
@@ -109,28 +75,6 @@ def task_time(lab: Lab, directory: Path) -> None:
     print(f"  ratio                                         {median['ours'] / median['theirs']:.2f}")
 
 
-def gaps(lab: Lab, since: int) -> list[float]:
-    """Seconds from each deletion that KMS carried out until the import that ended it."""
-    open_since: dict[str, float] = {}
-    found = []
-    for call in lab.emulator.calls()[since:]:
-        key = call.get("arn") or call["key"]
-        if call["operation"] == "DeleteImportedKeyMaterial":
-            open_since[key] = call["when"]
-        elif call["operation"] == "ImportKeyMaterial" and key in open_since:
-            found.append(call["when"] - open_since.pop(key))
-    return found
-
-
-def round_trip(lab: Lab, key_id: str) -> float:
-    samples = []
-    for _sample in range(20):
-        started = time.perf_counter()
-        lab.kms.describe_key(KeyId=key_id)
-        samples.append(time.perf_counter() - started)
-    return statistics.median(samples)
-
-
 def unusable(lab: Lab, directory: Path) -> None:
     key_ids = [lab.own_key() for _sample in range(KEYS)]
     secret = b64(material(KINDS[0]))
@@ -156,7 +100,7 @@ def unusable(lab: Lab, directory: Path) -> None:
     for name, way in ways.items():
         before = lab.mark()
         way()
-        found = gaps(lab, before)
+        found = gaps(lab.emulator.calls()[before:])
         medians[name] = statistics.median(found)
         print(f"  {name:32} median {medians[name]:.3f}  maximum {max(found):.3f}  ({len(found)} keys)")
     ours, *others = medians.values()
@@ -181,17 +125,7 @@ aws kms import-key-material --key-id "$KEY" --encrypted-key-material fileb://blo
 
 def cli(lab: Lab, key_id: str, directory: Path) -> None:
     (directory / "material").write_bytes(material(KINDS[0]))
-    environment = {
-        **os.environ,
-        "PATH": os.environ.get("BYOK_AWSCLI_VENV", "") + "/bin:" + os.environ["PATH"],
-        "KEY": key_id,
-        "AWS_ENDPOINT_URL_KMS": lab.emulator.url,
-        "AWS_REGION": "us-east-1",
-        "AWS_DEFAULT_REGION": "us-east-1",
-        "AWS_ACCESS_KEY_ID": "testing",
-        "AWS_SECRET_ACCESS_KEY": "testing",
-    }
-    subprocess.run(["bash", "-c", SCRIPT], cwd=directory, env=environment, check=True, stdout=subprocess.DEVNULL)
+    shell(lab, SCRIPT, directory, KEY=key_id)
 
 
 def main() -> None:

@@ -125,3 +125,13 @@ def test_named_keys_come_in_order_with_what_is_wrong(lab: Lab) -> None:
         "kms_imported_material_info", {**CONNECTION, "endpoint_url": lab.emulator.url, "key_ids": ["payments"]}
     )
     assert bad["failed"] and "alias/payments" in bad["msg"]
+
+
+def test_rates_have_to_be_numbers(lab: Lab) -> None:
+    rates = {"ListKeyRotations": "fast"}
+    arguments = {**CONNECTION, "endpoint_url": lab.emulator.url, "request_rates": rates}
+
+    result = run_module("kms_imported_material_info", arguments)
+
+    assert result["failed"] and "request_rates: ListKeyRotations" in result["msg"]
+    assert lab.calls() == []

@@ -108,7 +108,7 @@ def read_wishes(options: Mapping[str, Any], region: str | None) -> list[Wish]:
         return [read_wish(options, region)]
     if not entries:
         raise invalid("keys is empty; name at least one key")
-    _check_rates(options.get("request_rates"))
+    check_rates(options.get("request_rates"))
     merged = [merge(options, one) for one in entries]
     _check_twice([str(one["key_id"]) for one in merged])
     return [read_wish(one, region) for one in merged]
@@ -131,7 +131,8 @@ def _check_twice(key_ids: list[str]) -> None:
         seen.add(bare)
 
 
-def _check_rates(rates: Mapping[str, Any] | None) -> None:
+def check_rates(rates: Mapping[str, Any] | None) -> None:
+    """Raises AnsibleKMSError for request_rates that are no rates."""
     for operation, rate in (rates or {}).items():
         if not isinstance(rate, (int, float)) or isinstance(rate, bool) or rate <= 0:
             raise invalid(f"request_rates: {operation} needs a number of calls a second above zero")

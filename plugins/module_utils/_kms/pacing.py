@@ -40,6 +40,8 @@ _OTHERS: float = 1000
 _SLOWER = 0.7
 _SLOWEST = 0.1
 _RECOVERY = 0.02
+# A quota of one call a second has no room for a call that comes a moment early, because the one before came late.
+_LEEWAY = 0.03
 
 
 class RunInterruptedError(Exception):
@@ -57,17 +59,25 @@ class Bucket:
     now: Callable[[], float] = time.monotonic
     sleep: Callable[[float], None] = time.sleep
     factor: float = 1.0
-    _next: float = 0.0
+    _last: float = float("-inf")
+    _queue: threading.Lock = field(default_factory=threading.Lock)
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     def take(self, sleep: Callable[[float], object] | None = None) -> None:
-        """Wait for the next turn. sleep: another way to wait, which may end early."""
-        with self._lock:
+        """Wait for the next turn. sleep: another way to wait, which may end early.
+
+        Whoever waits does so in the queue, and is given no turn ahead: a throttle slows down all who come after it.
+        """
+        with self._queue:
             now = self.now()
-            turn = max(now, self._next)
-            self._next = turn + 1 / (self.rate * self.factor)
-        if turn > now:
-            (sleep or self.sleep)(turn - now)
+            turn = max(now, self._last + self._spacing)
+            if turn > now:
+                (sleep or self.sleep)(turn - now)
+            self._last = turn if self.rate > 1 else max(turn, self.now())
+
+    @property
+    def _spacing(self) -> float:
+        return 1 / (self.rate * self.factor) + (_LEEWAY if self.rate <= 1 else 0)
 
     def throttled(self) -> None:
         """KMS refused: somebody else uses the account's quota, too."""
