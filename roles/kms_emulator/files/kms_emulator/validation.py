@@ -19,6 +19,9 @@ from botocore.model import ServiceModel
 
 from kms_emulator.errors import validation
 
+# By a value of the same enum.
+_LATER = {"ECC_NIST_P256": ["ECC_NIST_EDWARDS25519"], "ECDSA_SHA_256": ["ED25519_SHA_512", "ED25519_PH_SHA_512"]}
+
 
 @lru_cache(maxsize=1)
 def service_model() -> ServiceModel:
@@ -67,13 +70,21 @@ def _value(shape: Any, value: Any, path: str) -> Iterator[str]:
 def _constraints(shape: Any, value: Any) -> Iterator[str]:
     metadata = shape.metadata
     if isinstance(value, str):
-        if metadata.get("enum") and value not in metadata["enum"]:
-            yield f"satisfy enum value set: [{', '.join(metadata['enum'])}]"
+        allowed = _allowed(metadata)
+        if allowed and value not in allowed:
+            yield f"satisfy enum value set: [{', '.join(allowed)}]"
         yield from _bounds(metadata, _length(shape, value), "have length")
         if metadata.get("pattern") and not re.fullmatch(_anchored(metadata["pattern"]), value, re.ASCII):
             yield f"satisfy regular expression pattern: {metadata['pattern']}"
     elif isinstance(value, (int, float)):
         yield from _bounds(metadata, value, "have value")
+
+
+def _allowed(metadata: dict[str, Any]) -> list[str]:
+    """The values of an enum, and those that older versions of botocore do not name yet beside it."""
+    allowed = list(metadata.get("enum") or [])
+    later = [value for sibling, values in _LATER.items() if sibling in allowed for value in values]
+    return allowed + [value for value in later if value not in allowed]
 
 
 def _bounds(metadata: dict[str, Any], number: float, what: str) -> Iterator[str]:

@@ -13,6 +13,7 @@ import hmac
 import os
 import threading
 
+import cryptography
 import pytest
 from ansible_collections.byok.aws.plugins.module_utils._kms import material
 from ansible_collections.byok.aws.plugins.module_utils._kms.errors import INVALID_INPUT
@@ -434,10 +435,26 @@ BAD_PRIVATE_KEYS = [
 ]
 
 
+# Before cryptography read private keys by itself, OpenSSL did, which takes BER, and DER with something behind it.
+LENIENT = int(cryptography.__version__.split(".", maxsplit=1)[0]) < 46
+
+
+def converted(key_spec: str, content: bytes) -> bytes:
+    """What an older version of cryptography makes of it; nothing, if it refuses it too."""
+    try:
+        return material.check(content, key_spec, ALIAS).plaintext
+    except AnsibleKMSError:
+        return b""
+
+
 @pytest.mark.parametrize(
     ("key_spec", "content", "said"), [row[1:] for row in BAD_PRIVATE_KEYS], ids=[row[0] for row in BAD_PRIVATE_KEYS]
 )
 def test_bad_private_keys(key_spec, content, said):
+    if LENIENT and converted(key_spec, content):
+        # What goes to KMS is DER all the same.
+        assert converted(key_spec, content) == encoded(private_key(key_spec))
+        return
     message = refusal(content or KEY32, material.check, content, key_spec, ALIAS)
     assert said in message
     assert ALIAS in message
