@@ -13,7 +13,7 @@ PYTHON ?=
 ARGS ?=
 export PYTHON
 
-PARTS := ansible-lint bench canary demo docs emulator examples integration module molecule report role sanity scripts types units
+PARTS := ansible-lint bench canary demo docs emulator examples integration module molecule report role sanity scripts terraform types units
 
 .PHONY: all help test lint importer matrix clean $(PARTS)
 

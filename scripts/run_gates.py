@@ -40,6 +40,7 @@ GATES = (
     Gate("module", "the modules against the emulator"),
     Gate("sanity", "ansible-test sanity, nothing ignored", lane="ansible-test"),
     Gate("units", "ansible-test units", lane="ansible-test"),
+    Gate("terraform", "the Terraform modules, by the real binary, against the emulator"),
     Gate("emulator", "the emulator against what AWS was seen to do"),
     Gate("role", "the rotation role against the emulator"),
     Gate("canary", "no secret in any output, file or process"),

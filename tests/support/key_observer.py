@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Keeps in a file what is to be seen of a key, as the data source aws_kms_key shows it.
+"""Keeps in files what is to be seen of a key in each Region, as the data source aws_kms_key shows it.
 
 As a script it runs ansible-playbook first: Terraform reads a data source that waits for an import after the import.
 """
@@ -18,33 +18,37 @@ from typing import Any
 
 import boto3
 
-KEY_ARN = "OBSERVING_KEY_ARN"
-PATH = "OBSERVING_PATH"
+FOLDER = "KEY_OBSERVER_FOLDER"
 
 
-def observe(client: Any, key_arn: str, path: Path) -> None:
-    """Write the file, in the form of a state of Terraform's."""
+def observe(client: Any, key_arn: str, folder: Path) -> None:
+    """Write the file of a key, in the form of a state of Terraform's."""
     metadata = client.describe_key(KeyId=key_arn)["KeyMetadata"]
     valid_to = metadata.get("ValidTo")
-    seen = {"key_state": metadata["KeyState"], "valid_to": valid_to.strftime("%Y-%m-%dT%H:%M:%SZ") if valid_to else ""}
+    seen = {
+        "key_spec": metadata["KeySpec"],
+        "key_state": metadata["KeyState"],
+        "valid_to": valid_to.strftime("%Y-%m-%dT%H:%M:%SZ") if valid_to else "",
+    }
     state = {
         "version": 4,
-        "terraform_version": "1.11.4",
+        "terraform_version": "1.5.0",
         "serial": 1,
         "lineage": "observed",
         "outputs": {name: {"value": value, "type": "string"} for name, value in seen.items()},
         "resources": [],
     }
-    path.write_text(json.dumps(state))
+    region = key_arn.split(":")[3]
+    (folder / f"observed-{region}.json").write_text(json.dumps(state))
 
 
 def main() -> int:
-    key_arn = os.environ[KEY_ARN]
+    request = json.loads(sys.argv[-1])
     done = subprocess.run([sys.executable, "-m", "ansible", "playbook", *sys.argv[1:]], check=False)
-    if "destroy" in sys.argv[-1]:
-        return done.returncode
-    client = boto3.client("kms", region_name=key_arn.split(":")[3], endpoint_url=os.environ["AWS_ENDPOINT_URL"])
-    observe(client, key_arn, Path(os.environ[PATH]))
+    if request["terraform_material_event"] != "destroy":
+        key_arn = request["terraform_material_key"]
+        client = boto3.client("kms", region_name=key_arn.split(":")[3], endpoint_url=os.environ["AWS_ENDPOINT_URL"])
+        observe(client, key_arn, Path(os.environ[FOLDER]))
     return done.returncode
 
 

@@ -1,0 +1,106 @@
+# Copyright: byok.aws contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Material that Terraform has imported, rotated, restored and deleted: in no plan, state, log, file or argument."""
+
+from __future__ import annotations
+
+import json
+import zipfile
+from pathlib import Path
+from typing import Any
+
+import canary
+import pytest
+from materials import material
+
+SYMMETRIC = "SYMMETRIC_DEFAULT"
+WAYS = ("file", "env", "lookup")
+
+
+def watched(project: Any, *arguments: str) -> canary.Observation:
+    """Run terraform at its most talkative, and Ansible, too, while every file and process is watched."""
+    project.prepare()
+    logs = {
+        "TF_LOG": "trace",
+        "TF_LOG_PATH": str(project.work / "terraform.log"),
+        "ANSIBLE_LOG_PATH": str(project.work / "ansible.log"),
+        "ANSIBLE_VERBOSITY": "4",
+    }
+    seen = canary.observe(
+        [project.terraform, arguments[0], "-input=false", "-no-color", *arguments[1:]],
+        project.canaries,
+        [project.root / name for name in ("home", "tmp", "work")],
+        {**project.environment, **logs},
+        project.work,
+    )
+    assert seen.status == 0, seen.stdout[-3000:] + seen.stderr[-3000:]
+    return seen
+
+
+@pytest.fixture(params=WAYS)
+def life(request, project, canaries) -> tuple[Any, str, list[canary.Observation]]:
+    """A whole life of the material: import, rotation, loss, healing, end."""
+    way = request.param
+    project.canaries = canaries
+    first, second = material(SYMMETRIC, f"first {way}"), material(SYMMETRIC, f"second {way}")
+    canaries.add("the first material", first)
+    canaries.add("the second material", second)
+    seen = []
+    project.give(way, first)
+    seen.append(watched(project, "plan", "-out=first.plan"))
+    seen.append(watched(project, "apply", "first.plan"))
+    project.give(way, second, "second")
+    project.settings["version"] = "2"
+    seen.append(watched(project, "plan", "-out=second.plan"))
+    seen.append(watched(project, "apply", "second.plan"))
+    project.kms.delete_imported_key_material(KeyId=project.key_id)
+    seen.append(watched(project, "apply", "-auto-approve"))
+    shown = [project.run("show", "-json", name).stdout for name in ("first.plan", "second.plan")]
+    (project.work / "plans.json").write_text("\n".join(shown))
+    (project.work / "kept.tfstate").write_bytes((project.work / "terraform.tfstate").read_bytes())
+    seen.append(watched(project, "destroy", "-auto-approve"))
+    return project, way, seen
+
+
+def test_the_material_is_nowhere(life):
+    project, way, seen = life
+
+    for one in seen:
+        assert project.canaries.find(one.stdout, "stdout") + project.canaries.find(one.stderr, "stderr") == []
+        assert one.watcher.sightings == set()
+        assert not one.watcher.overflowed
+        # With env the material is in the environment, where whoever chose that has put it, and in no argument.
+        places = {sighting.where for sighting in one.processes.sightings}
+        assert places <= ({"the environ of a process"} if way == "env" else set())
+    for name in ("home", "tmp", "work"):
+        assert project.canaries.find_in_tree(project.root / name) == []
+
+    # And everything where it might have been was there.
+    assert project.state() == "PendingImport"
+    work: Path = project.work
+    assert (work / "terraform.tfstate.backup").exists()
+    assert len(json.loads((work / "kept.tfstate").read_text())["resources"]) == 5
+    trace = (work / "terraform.log").read_text()
+    assert "[TRACE]" in trace and "kms_imported_material" in (work / "ansible.log").read_text()
+    assert "tfstate" in zipfile.ZipFile(work / "second.plan").namelist()
+    assert project.changing_calls() == [
+        "ImportKeyMaterial",
+        "ImportKeyMaterial",
+        "RotateKeyOnDemand",
+        "DeleteImportedKeyMaterial",
+        "ImportKeyMaterial",
+        "DeleteImportedKeyMaterial",
+    ]
+
+
+def test_the_search_sees_material_in_a_plan(project, canaries):
+    """What a careless configuration would do, to show that it would be found: packed in a plan, and in the state."""
+    secret = canaries.add("careless", material(SYMMETRIC, "careless"))
+    project.settings["version"] = secret.hex()
+
+    assert project.run("plan", "-out=careless.plan", "-input=false").returncode == 0
+
+    where = {sighting.where for sighting in canaries.find_in_tree(project.work)}
+    assert any("careless.plan!" in place for place in where)
