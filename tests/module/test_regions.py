@@ -143,6 +143,7 @@ def test_a_rotation_that_leaves_a_replica_out_is_refused_by_the_plan(lab: Lab) -
     [
         ({"regions": ["eu-north-1"]}, "is in us-east-1, eu-west-1, ap-southeast-2, and not in eu-north-1"),
         ({"regions": [WEST], "state": "current"}, "in the Region of its primary key, us-east-1"),
+        ({"regions": [WEST], "key_material_description": "x"}, "set on the primary key"),
         ({"regions": ["all", WEST]}, "all stands alone"),
         ({"regions": [WEST, WEST]}, "twice"),
         ({"regions": ["Ireland"]}, "Ireland is no Region"),
@@ -156,6 +157,20 @@ def test_regions_that_cannot_be_meant(lab: Lab, options: dict[str, Any], said: s
 
     assert result["failed"] and said in result["msg"]
     assert carried_out(lab, before) == []
+
+
+@pytest.mark.parametrize("regions", [["all"], [HOME, WEST, ASIA]])
+def test_the_connection_may_go_to_the_region_of_a_replica(lab: Lab, regions: list[str]) -> None:
+    lab.emulator.config(rotation_seconds=0)
+    key_id = key_with_replicas(lab)
+
+    result = lab.run(key_id=key_id, key_material=OLD, regions=regions, region=WEST)
+    assert not result.get("failed"), result["msg"]
+    result = lab.run(key_id=key_id, key_material=NEW, state="current", regions=regions, region=WEST)
+
+    assert not result.get("failed"), result["msg"]
+    assert result["operations"] == ["ImportKeyMaterial"] * 3 + ["RotateKeyOnDemand"]
+    assert (result["regions"][0]["region"], states(lab, key_id)) == (HOME, ["Enabled"] * 3)
 
 
 def test_a_region_that_fails_leaves_the_others_theirs_and_says_what_is_left(lab: Lab) -> None:
@@ -173,6 +188,9 @@ def test_a_region_that_fails_leaves_the_others_theirs_and_says_what_is_left(lab:
     assert f"nothing failed in {ASIA}" in result["msg"]
     assert carried_out(lab, before) == [(HOME, "ImportKeyMaterial"), (ASIA, "ImportKeyMaterial")]
     assert [bool(one["error"]) for one in result["regions"]] == [True, True, False]
+    cure = result["error"]["heal_command"]
+    assert result["msg"].count("to heal it") == 1 and result["msg"].endswith(f"; to heal it: {cure}")
+    assert f"regions={HOME},{WEST},{ASIA}" in cure and "state=current" in cure
 
     lab.emulator.faults([])
     before = lab.mark()
@@ -204,6 +222,43 @@ def test_a_deletion_touches_one_region_and_says_so(lab: Lab, state_: str) -> Non
     assert not result.get("failed"), result["msg"]
     assert {region for region, _operation in carried_out(lab, before)} == {HOME}
     assert any(f"untouched in {WEST}, {ASIA}" in str(warning) for warning in result["warnings"])
+
+
+def test_what_lost_its_material_in_a_region_is_healed_there_alone(lab: Lab) -> None:
+    key_id = key_with_replicas(lab)
+    lab.run(key_id=key_id, key_material=OLD, regions=["all"])
+    arns = [metadata(lab, key_id, region)["Arn"] for region in OTHERS]
+    # The first import of each is the proof.
+    lab.emulator.faults(
+        [{"operation": "ImportKeyMaterial", "key_id": arn, "nth": 2, "code": "AccessDeniedException"} for arn in arns]
+    )
+    result = lab.run(key_id=key_id, key_material=OLD, state="reimported", regions=["all"], wait_timeout=0)
+
+    assert result["failed"] and f"nothing failed in {HOME}" in result["msg"]
+    assert states(lab, key_id) == ["Enabled", "PendingImport", "PendingImport"]
+    cures = result["error"]["heal_command"].split(" && ")
+    assert [f"key_id={arn} region={region}" in one for arn, region, one in zip(arns, OTHERS, cures)] == [True, True]
+    assert not any("regions=" in cure for cure in cures) and result["msg"].count("to heal it") == 1
+
+
+def test_what_is_done_in_every_region_is_told_in_its_order(lab: Lab) -> None:
+    key_id = key_with_replicas(lab, foreign=True)
+    for region in OTHERS:
+        import_elsewhere(lab.emulator.client(region), key_id, SYMMETRIC, material(SYMMETRIC, "a"))
+    given = {"key_id": key_id, "key_material": OLD, "state": "reimported", "regions": ["all"]}
+    predicted = lab.run(**given, check_mode=True)
+    before = lab.mark()
+
+    result = lab.run(**given)
+
+    assert not result.get("failed"), result["msg"]
+    made = [
+        (call["operation"], call["request_id"])
+        for call in lab.emulator.calls()[before:]
+        if call["operation"] in ("ImportKeyMaterial", "DeleteImportedKeyMaterial")
+    ]
+    assert list(zip(result["operations"], result["request_ids"])) == made
+    assert predicted["operations"] == result["operations"]
 
 
 @pytest.mark.parametrize("state_", ["absent", "reimported"])

@@ -7,6 +7,7 @@
 peer.py create KEY_SPEC ALIAS [ORIGIN]  create a key with an alias
 peer.py material KEY_SPEC FILE          write random material, readable by nobody else
 peer.py read KEY                        print state, expiry and materials
+peer.py replacements KEY                print the key of an alias, and the keys that say that they replace a key
 peer.py use KEY FILE                    encrypt, compute a MAC or sign; keep the answer in FILE
 peer.py prove KEY FILE                  decrypt or verify what FILE keeps; exit status 1 with KMS's code if that fails
 
@@ -78,6 +79,16 @@ def read(kms: Any, key: str) -> dict[str, Any]:
     }
 
 
+def replacements(kms: Any, key: str) -> dict[str, Any]:
+    """Where an alias leads, and every key whose tag says that it was made to replace another one."""
+    found = {}
+    for one in kms.get_paginator("list_keys").paginate().build_full_result()["Keys"]:
+        tags = {tag["TagKey"]: tag["TagValue"] for tag in kms.list_resource_tags(KeyId=one["KeyId"])["Tags"]}
+        if tags.get("byok:creation-token", "").startswith("replaces:"):
+            found[one["KeyId"]] = tags["byok:creation-token"][len("replaces:") :]
+    return {"key_id": kms.describe_key(KeyId=key)["KeyMetadata"]["KeyId"], "replaced": found}
+
+
 def use(kms: Any, key: str, path: str) -> dict[str, Any]:
     """Use a key as its usage says, and keep the answer."""
     key_spec = kms.describe_key(KeyId=key)["KeyMetadata"]["KeySpec"]
@@ -107,7 +118,14 @@ def prove(kms: Any, key: str, path: str) -> dict[str, Any]:
 def main() -> None:
     """Carry one command out."""
     command, *arguments = sys.argv[1:]
-    commands: dict[str, Any] = {"create": create, "material": material, "read": read, "use": use, "prove": prove}
+    commands: dict[str, Any] = {
+        "create": create,
+        "material": material,
+        "read": read,
+        "replacements": replacements,
+        "use": use,
+        "prove": prove,
+    }
     try:
         print(json.dumps(commands[command](boto3.client("kms", region_name=os.environ.get("AWS_REGION")), *arguments)))
     except ClientError as error:
