@@ -75,6 +75,8 @@ class Teller:
 class ActionModule(ActionBase):
     """The module of the same name, through a pipe."""
 
+    _module = "byok.aws.kms_imported_material"
+    _material_options = _MATERIAL_OPTIONS
     _supports_check_mode = True
     _supports_async = True
 
@@ -89,11 +91,7 @@ class ActionModule(ActionBase):
         if obstacle and any(entry.get("key_material") for entry in self._entries()):
             self._warn(obstacle)
         with nullcontext() if obstacle else self._pipelining(), self._progress():
-            result.update(
-                self._execute_module(
-                    module_name="byok.aws.kms_imported_material", task_vars=task_vars, wrap_async=wrap_async
-                )
-            )
+            result.update(self._execute_module(module_name=self._module, task_vars=task_vars, wrap_async=wrap_async))
         self._summarize(result)
         return result
 
@@ -132,7 +130,7 @@ class ActionModule(ActionBase):
         if keys is not None and not (isinstance(keys, list) and all(isinstance(entry, Mapping) for entry in keys)):
             return "keys has to be a list of dictionaries"
         names = {str(name) for entry in self._entries() for name in entry}
-        unknown = sorted(name for name in names if "material" in name.lower() and name not in _MATERIAL_OPTIONS)
+        unknown = sorted(name for name in names if "material" in name.lower() and name not in self._material_options)
         return f"there is no option {' and no option '.join(unknown)}" if unknown else None
 
     def _warn(self, obstacle):

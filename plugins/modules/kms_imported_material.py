@@ -341,6 +341,19 @@ EXAMPLES = r"""
     state: current
     key_material: "{{ payments_new_key_material }}"
 
+- name: Import the material of a multi-Region key into every Region that lacks it
+  byok.aws.kms_imported_material:
+    key_id: alias/everywhere
+    key_material: "{{ payments_key_material }}"
+    regions: [all]
+
+- name: Put new material to work in every Region
+  byok.aws.kms_imported_material:
+    key_id: alias/everywhere
+    state: current
+    key_material: "{{ payments_new_key_material }}"
+    regions: [all]
+
 - name: Import the material of many keys in one task, all to expire in 90 days
   byok.aws.kms_imported_material:
     valid_for: 90d

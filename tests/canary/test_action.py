@@ -13,6 +13,7 @@ import pytest
 from ansible import constants
 from ansible.plugins.action import ActionBase
 from ansible_collections.byok.aws.plugins.action.kms_imported_material import ActionModule
+from ansible_collections.byok.aws.plugins.action.kms_key_replacement import ActionModule as ReplacementAction
 
 SUDO = SimpleNamespace(name="sudo", require_tty=False, pipelining=True)
 # As in ansible-core before 2.18, whose become plugins do not say whether they have pipelining.
@@ -58,11 +59,17 @@ class Terminal(Connection):
 def action(monkeypatch):
     """An action on a connection; what the module would have got is in its calls, warnings in its warnings."""
 
-    def make(connection: Any, asynchronous: int = 0, **arguments: Any) -> Any:
+    def make(connection: Any, asynchronous: int = 0, kind: Any = ActionModule, **arguments: Any) -> Any:
         task = SimpleNamespace(
-            args=arguments, async_val=asynchronous, check_mode=False, action="byok.aws.kms_imported_material"
+            args=arguments,
+            async_val=asynchronous,
+            check_mode=False,
+            action="byok.aws.kms_imported_material",
+            environment=None,
+            name="",
+            no_log=False,
         )
-        made: Any = ActionModule(
+        made: Any = kind(
             task,
             connection,
             SimpleNamespace(check_mode=False, pipelining=False),
@@ -78,7 +85,7 @@ def action(monkeypatch):
             return {"changed": True}
 
         monkeypatch.setattr(ActionBase, "_execute_module", execute)
-        monkeypatch.setattr(made, "_display", SimpleNamespace(warning=made.warnings.append))
+        monkeypatch.setattr(made, "_display", SimpleNamespace(warning=made.warnings.append, verbosity=0))
         return made
 
     return make
@@ -199,3 +206,22 @@ def test_every_option_with_material_in_its_name_is_known(action):
     names = [name for name in argument_spec() if "material" in name]
     done = action(Connection(), **dict.fromkeys(names, "value"))
     assert done.run(task_vars={}) == {"changed": True}
+
+
+def test_the_module_that_replaces_keys_goes_through_the_pipe_too(action):
+    from ansible_collections.byok.aws.plugins.modules.kms_key_replacement import argument_spec
+
+    names = [name for name in argument_spec() if "material" in name]
+    done = action(Connection(), kind=ReplacementAction, key_id="alias/x", **dict.fromkeys(names, "value"))
+    assert done.run(task_vars={}) == {"changed": True}
+    piped, _options, keywords = done.calls[0]
+    assert piped is True and keywords["module_name"] == "byok.aws.kms_key_replacement"
+    assert set(names) == set(ReplacementAction._material_options)
+
+
+@pytest.mark.parametrize("name", ["encrypted_key_material", "key_material_id", "key_materials"])
+def test_material_that_a_new_key_cannot_take_stays_on_the_controller(action, name):
+    done = action(Connection(), kind=ReplacementAction, keys=[{"key_id": "alias/x", name: "secret"}])
+    result = done.run(task_vars={})
+    assert result["failed"] is True and f"no option {name}" in result["msg"] and "secret" not in str(result)
+    assert done.calls == []

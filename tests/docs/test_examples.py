@@ -41,6 +41,8 @@ FOLDER = "/etc/byok"
 ALIAS_RE = re.compile(r"\balias/[A-Za-z0-9/_-]+")
 PATH_RE = re.compile(r"(?<![\w:/.~-])~?/[\w./-]+")
 SYMMETRIC = "SYMMETRIC_DEFAULT"
+# Regions in which no play runs.
+REPLICAS = ("eu-north-1", "eu-south-1")
 
 
 @dataclass(frozen=True)
@@ -60,6 +62,7 @@ class Setting:
     files: file name: key spec and label of the material in it. variables: name: the same, as base64.
     written: names of files that the examples write themselves.
     values: any other variables. makes: aliases that the examples themselves give to keys.
+    replicated: aliases of keys that have empty replicas in REPLICAS.
     """
 
     outcomes: Mapping[str, Outcome]
@@ -69,10 +72,12 @@ class Setting:
     values: Mapping[str, Any] = field(default_factory=dict)
     written: Iterable[str] = ()
     makes: frozenset[str] = frozenset()
+    replicated: frozenset[str] = frozenset()
 
 
 IMPORT = ["ImportKeyMaterial"]
 DELETE = ["DeleteImportedKeyMaterial"]
+REPLACE = ["CreateKey", "TagResource", "ImportKeyMaterial", "UpdateAlias"]
 
 # The facts of a role that has been given no key.
 FACTS: dict[str, Any] = {
@@ -116,7 +121,9 @@ SETTINGS: dict[str, Setting] = {
             "alias/payments": (SYMMETRIC, None),
             "alias/payments-rotated": (SYMMETRIC, "old"),
             "alias/invoice-signing": ("RSA_2048", None),
+            "alias/everywhere": (SYMMETRIC, "payments"),
         },
+        replicated=frozenset({"alias/everywhere"}),
         files={"payments.bin": (SYMMETRIC, "payments"), "invoice-signing.pem": ("RSA_2048", "invoices")},
         written=("evening.json", "evening.journal"),
         variables={
@@ -140,6 +147,11 @@ SETTINGS: dict[str, Setting] = {
             "Put new material to work, while the old one still decrypts what it encrypted": Outcome(
                 True, IMPORT + ["RotateKeyOnDemand"], "Enabled"
             ),
+            # Into the primary key, too, to prove it and to record its fingerprint.
+            "Import the material of a multi-Region key into every Region that lacks it": Outcome(
+                True, IMPORT * 3, "Enabled"
+            ),
+            "Put new material to work in every Region": Outcome(True, IMPORT * 3 + ["RotateKeyOnDemand"], "Enabled"),
             "Import the material of many keys in one task, all to expire in 90 days": Outcome(True),
             "Prepare in the afternoon, with no key interrupted": Outcome(True),
             "Delete and import in the evening, without the plaintext": Outcome(True),
@@ -163,6 +175,26 @@ SETTINGS: dict[str, Setting] = {
     "kms_renewal_plan": Setting(
         values={"expiring": {"kms_keys": []}, "materials": {}},
         outcomes={"Show which keys there is no material for": Outcome(False)},
+    ),
+    "kms_key_replacement": Setting(
+        keys={
+            "alias/invoice-signing": ("RSA_2048", "invoices"),
+            "alias/sessions": (SYMMETRIC, "sessions"),
+            "alias/webhooks": ("HMAC_256", "webhooks"),
+        },
+        files={
+            "invoice-signing-new.pem": ("RSA_2048", "new invoices"),
+            "webhooks-new.bin": ("HMAC_256", "new webhooks"),
+        },
+        variables={"sessions_new_key_material": (SYMMETRIC, "new sessions")},
+        outcomes={
+            "See what a replacement would do": Outcome(True, REPLACE, "Enabled"),
+            "Sign with new material from now on; the old key stays, for what it has signed": Outcome(
+                True, REPLACE, "Enabled"
+            ),
+            "Disable the old key later, with the same task": Outcome(True, ["DisableKey"], "Disabled"),
+            "Replace many keys, and have the old ones deleted in 14 days": Outcome(True),
+        },
     ),
     "kms_key_canary": Setting(
         keys={"alias/payments": (SYMMETRIC, "payments"), "alias/invoice-signing": ("RSA_2048", "invoices")},
@@ -245,10 +277,12 @@ def pem_or_raw(file_name: str, key_spec: str, label: str) -> bytes:
 def prepare(setting: Setting, kms: Any, folder: Path) -> dict[str, Any]:
     """Make the keys and files of a setting, and return its variables."""
     for alias, (key_spec, label) in setting.keys.items():
-        key_id = create_key(kms, key_spec)
+        key_id = create_key(kms, key_spec, MultiRegion=alias in setting.replicated)
         kms.create_alias(AliasName=alias, TargetKeyId=key_id)
         if label:
             import_elsewhere(kms, key_id, key_spec, material(key_spec, label))
+        for region in REPLICAS if alias in setting.replicated else ():
+            kms.replicate_key(KeyId=key_id, ReplicaRegion=region)
     folder.mkdir(mode=0o700)
     for file_name, (key_spec, label) in setting.files.items():
         (folder / file_name).touch(mode=0o600)

@@ -187,7 +187,9 @@ def test_a_statement_names_what_exists(model, sid):
     assert set(statement) <= ELEMENTS
     assert statement["Effect"] in ("Allow", "Deny")
     assert operations(statement) <= set(model.operation_names)
-    assert re.fullmatch(r"\*|arn:aws:kms:[a-z0-9-]+:\d{12}:key/[0-9a-f-]{36}", statement["Resource"])
+    assert re.fullmatch(
+        r"\*|arn:aws:kms:([a-z0-9-]+|\*):\d{12}:key/([0-9a-f-]{36}|mrk-[0-9a-f]{32})", statement["Resource"]
+    )
     for operator, tests in statement.get("Condition", {}).items():
         assert operator in OPERATORS
         for key, values in tests.items():

@@ -101,9 +101,10 @@ def side(current, materials, key_state="Enabled", valid_to=NEW_EXPIRY):
     }
 
 
-def operation(rng, name, at, took, ident=None, purpose=None, outcome="succeeded"):
+def operation(rng, name, at, took, ident=None, purpose=None, outcome="succeeded", region="eu-central-1"):
     return {
         "operation": name,
+        "region": region,
         "purpose": purpose,
         "started_at": iso(at),
         "started_epoch": at,
@@ -139,6 +140,8 @@ def reimported_key(rng, number, kind, at, outcome="changed"):
         "unavailable_from_epoch": None,
         "unavailable_to": None,
         "unavailable_to_epoch": None,
+        "regions": [],
+        "replacement": None,
         "proof": {"method": proof, "verdict": "match", "material_id": ident},
         "canary": {
             "kind": canary,
@@ -287,6 +290,64 @@ def on_demand():
     return report([entry], strategy="on_demand", finished=START + 95.4)
 
 
+def replaced():
+    """A key that has given its alias to a new one, and one whose aliases were led back."""
+    rng = seeded(9)
+    keys = [reimported_key(rng, number, RSA, START, "unchanged") for number in range(2)]
+    for number, entry in enumerate(keys):
+        new, at = some_uuid(rng), START + 1.0 + number
+        names = ("CreateKey", "TagResource", "ImportKeyMaterial", "UpdateAlias")
+        purposes = ("create", "link", "import", "move")
+        entry["operations"] = [
+            operation(rng, name, at + 0.05 * step, 0.02, None, purposes[step]) for step, name in enumerate(names)
+        ]
+        entry["after"]["key_id"] = new
+        entry.update(state="alias", outcome="changed")
+        entry["replacement"] = {
+            "new_key_id": new,
+            "new_key_arn": "arn:aws:kms:eu-central-1:111122223333:key/" + new,
+            "aliases": entry["aliases"] if number == 0 else [],
+            "rolled_back": number == 1,
+            "old_key_state": "Disabled" if number == 0 else "Enabled",
+        }
+    keys[1].update(
+        outcome="failed",
+        error={"code": "AccessDeniedException", "message": "The aliases were led back.", "heal_command": "ansible ..."},
+    )
+    return report(keys, strategy="alias")
+
+
+def everywhere():
+    """A key in two Regions, in the second of which it lost its material."""
+    rng = seeded(8)
+    whole = reimported_key(rng, 0, SYMMETRIC, START + 0.7)
+    cut = START + 2.0
+    whole["operations"] += [
+        operation(rng, "DeleteImportedKeyMaterial", cut, 0.02, None, "delete", region="eu-west-1"),
+        operation(rng, "ImportKeyMaterial", cut + 0.03, 0.02, None, "import", "failed", region="eu-west-1"),
+    ]
+    down = dict(whole)
+    interrupted(down, cut, None)
+    whole["regions"] = [
+        {
+            "region": region,
+            "key_state_before": "Enabled",
+            "key_state_after": state,
+            "current_key_material_id": one["after"]["current_key_material_id"],
+            "valid_to": one["after"]["valid_to"] if state == "Enabled" else None,
+            **{name: value for name, value in one.items() if name.startswith("unavailable_")},
+            "error": None if state == "Enabled" else "The import was denied.",
+        }
+        for region, state, one in (("eu-central-1", "Enabled", whole), ("eu-west-1", "PendingImport", down))
+    ]
+    interrupted(whole, cut, None)
+    whole.update(
+        outcome="failed",
+        error={"code": None, "message": "eu-west-1: the import was denied", "heal_command": "heal it there"},
+    )
+    return report([whole])
+
+
 def failed():
     rng = seeded(9)
     keys = [
@@ -424,7 +485,9 @@ SAMPLES = {
     "three": three_keys,
     "sixty": sixty_keys,
     "on-demand": on_demand,
+    "replaced": replaced,
     "failed": failed,
+    "everywhere": everywhere,
     "refused": refused,
     "planned": planned,
     "hostile": hostile,
@@ -591,7 +654,9 @@ def test_page_has_every_key_call_and_verdict(pages, name):
     data = SAMPLES[name]()
     page = Page(pages[name])
     rows = page.count("th", scope="row")
-    assert rows == 5 * len(data["keys"])  # before and after, timeline, custody, canaries, annex
+    # Before and after, timeline, custody, canaries, annex; and the Regions.
+    replaced_keys = len(data["keys"]) if data["run"]["strategy"] == "alias" else 0
+    assert rows == 5 * len(data["keys"]) + replaced_keys + sum(len(entry["regions"]) for entry in data["keys"])
     assert page.count("svg", class_="lane") == len(data["keys"]) * (1 if data["run"]["check_mode"] else 2)
     for entry in data["keys"]:
         assert page.text.count(entry["key_id"]) >= 2
@@ -647,6 +712,14 @@ def test_interruption_is_drawn_where_it_was(pages):
     open_lane = re.findall(r'<svg class="lane" viewBox="0 0 300.*?</svg>', pages["failed"], re.S)[1]
     assert 'class="arrow"' in open_lane
     assert open_lane.count("op-failed") == 15
+
+
+def test_a_region_without_material_is_told(pages):
+    page = Page(pages["everywhere"])
+    assert "Can it be used? no (in eu-west-1)" in page.text
+    assert "1 key cannot be used at the end of this run" in page.text
+    assert page.text.count("in eu-west-1") == 3  # its two calls, and what needs attention
+    assert "Table 1b." in page.text and "Table 1b." not in pages["three"]
 
 
 def test_hostile_strings_are_text(pages):
@@ -706,9 +779,19 @@ def test_schema_document_names_every_field_and_no_other():
     for name, build in SAMPLES.items():
         if name != "hostile":
             found |= set(fields(build()))
-    leaves = {path.replace("keys[].after.", "keys[].before.") for path in found}
+    # What stands in both is described once.
+    leaves = {path if path.endswith(".key_id") else path.replace("keys[].after.", "keys[].before.") for path in found}
     assert leaves - documented() == set()
-    assert documented() - leaves == {"keys[].after.key_id"}
+    assert documented() - leaves == set()
+
+
+def test_the_page_says_which_key_took_the_place_of_which(pages):
+    text = " ".join(Page(pages["replaced"]).texts)
+    first, second = replaced()["keys"]
+
+    assert first["replacement"]["new_key_arn"] in text and second["replacement"]["new_key_arn"] in text
+    assert "Table 1a." in text and "all led back to the old key" in text and "Disabled" in text
+    assert "Table 1a." not in " ".join(Page(pages["on-demand"]).texts)
 
 
 # ---------------------------------------- a browser ----------------------------------------

@@ -25,6 +25,7 @@ from typing import Any
 
 import pytest
 from materials import KINDS
+from materials import import_elsewhere
 from materials import material
 from stage import Run
 from stage import Stage
@@ -72,7 +73,7 @@ def assert_documented(stage: Stage) -> dict[str, Any]:
     report = stage.report
     text = (ROOT / "docs" / "report-schema.md").read_text(encoding="utf-8")
     documented = set(re.findall(r"^\| `([a-z0-9_.\[\]]+)` \|", text, re.MULTILINE))
-    found = {path.replace("keys[].after.", "keys[].before.") for path in fields(report)}
+    found = {path.replace("keys[].after.", "keys[].before.") for path in fields(report)} - {"keys[].before.key_id"}
     assert found - documented == set()
     assert {
         path for path in documented if path.count(".") <= 1 and not path.startswith(("keys[]", "sign_off"))
@@ -207,6 +208,295 @@ def scenario_new_material_on_demand_and_nothing_the_second_time(stage: Stage) ->
     assert report["keys"][0]["operations"] == [] and report["keys"][0]["after"] == report["keys"][0]["before"]
 
 
+# -- several Regions ---------------------------------------------------------------------------------------------------
+
+HOME, WEST, ASIA = "us-east-1", "eu-west-1", "ap-southeast-2"
+
+
+def everywhere(stage: Stage) -> str:
+    """A multi-Region key with the alias everywhere, whose old material is in three Regions."""
+    stage.lab.emulator.config(transient_seconds=0)
+    key_id: str = stage.lab.kms.create_key(Origin="EXTERNAL", MultiRegion=True)["KeyMetadata"]["KeyId"]
+    stage.lab.kms.create_alias(AliasName="alias/everywhere", TargetKeyId=key_id)
+    import_elsewhere(stage.lab.kms, key_id, SYMMETRIC, material(SYMMETRIC))
+    for region in (WEST, ASIA):
+        stage.lab.kms.replicate_key(KeyId=key_id, ReplicaRegion=region)
+        wait_until(lambda region=region: in_region(stage, key_id, region)["KeyState"] == "PendingImport")
+        import_elsewhere(stage.lab.emulator.client(region), key_id, SYMMETRIC, material(SYMMETRIC))
+    return key_id
+
+
+def in_region(stage: Stage, key_id: str, region: str) -> dict[str, Any]:
+    found: dict[str, Any] = stage.lab.emulator.client(region).describe_key(KeyId=key_id)["KeyMetadata"]
+    return found
+
+
+def works_everywhere(stage: Stage, key_id: str) -> Callable[[], None]:
+    blob = stage.lab.kms.encrypt(KeyId=key_id, Plaintext=MESSAGE)["CiphertextBlob"]
+
+    def check() -> None:
+        for region in (HOME, WEST, ASIA):
+            _same(stage.lab.emulator.client(region).decrypt(CiphertextBlob=blob, KeyId=key_id)["Plaintext"], MESSAGE)
+
+    return check
+
+
+def carried_out(stage: Stage, since: int) -> list[tuple[str, str, str]]:
+    """Region, operation and request ID of the changing calls that KMS carried out, in order."""
+    changing = ("ImportKeyMaterial", "DeleteImportedKeyMaterial", "RotateKeyOnDemand")
+    return [
+        (call["region"], call["operation"], call["request_id"])
+        for call in stage.lab.emulator.calls()[since:]
+        if call["outcome"] == "Success" and call["operation"] in changing
+    ]
+
+
+def rows(key: dict[str, Any]) -> list[tuple[str, str, str]]:
+    return [
+        (one["region"], one["operation"], one["request_id"])
+        for one in key["operations"]
+        if one["outcome"] in ("succeeded", "planned")
+    ]
+
+
+def scenario_new_material_in_every_region(stage: Stage) -> None:
+    key_id = everywhere(stage)
+    check = works_everywhere(stage, key_id)
+    keys = [stage.entry("alias/everywhere", SYMMETRIC, "new", regions=["all"])]
+    before = stage.lab.mark()
+
+    planned = stage.run("--check", keys=keys, strategy="on_demand")
+
+    assert planned.status == 0, planned.output
+    order = [(HOME, "stage"), (WEST, "stage"), (ASIA, "stage"), (HOME, "rotate")]
+    assert planned.says(f"alias/everywhere ({SYMMETRIC}) in {HOME}, {WEST}, {ASIA}: ImportKeyMaterial")
+    (key,) = assert_documented(stage)["keys"]
+    assert [(one["region"], one["purpose"]) for one in key["operations"]] == order
+    assert carried_out(stage, before) == []
+
+    done = stage.run(keys=keys, strategy="on_demand")
+
+    assert done.status == 0, done.output
+    check()
+    (key,) = assert_documented(stage)["keys"]
+    assert [(one["region"], one["purpose"]) for one in key["operations"]] == order
+    assert rows(key) == carried_out(stage, before)
+    assert (key["outcome"], key["canary"]["verdict"], key["unavailable_seconds"]) == ("changed", "passed", 0.0)
+    current = {in_region(stage, key_id, region)["CurrentKeyMaterialId"] for region in (HOME, WEST, ASIA)}
+    assert (
+        current
+        == {one["current_key_material_id"] for one in key["regions"]}
+        != {key["before"]["current_key_material_id"]}
+    )
+    assert [(one["region"], one["key_state_after"]) for one in key["regions"]] == [
+        (region, "Enabled") for region in (HOME, WEST, ASIA)
+    ]
+    (record,) = stage.journal["keys"]
+    assert record["regions"] == dict.fromkeys((HOME, WEST, ASIA), "Enabled")
+    assert [one["request_id"] for one in record["calls"]] == [one[2] for one in rows(key)]
+
+    again = stage.run(keys=keys, strategy="on_demand")
+    assert (again.status, again.changed) == (0, 0), again.output
+    assert outcomes(assert_documented(stage)) == ["unchanged"]
+
+
+def scenario_a_region_that_lost_its_material_is_rescued(stage: Stage) -> None:
+    key_id = everywhere(stage)
+    check = works_everywhere(stage, key_id)
+    keys = [stage.entry("alias/everywhere", SYMMETRIC, regions=["all"])]
+    west = in_region(stage, key_id, WEST)["Arn"]
+    lost = [{**fault, "key_id": west} for fault in lost_imports(2, 3)]  # the first one proves
+    stage.lab.emulator.faults(lost)
+    before = stage.lab.mark()
+
+    broken = stage.run(keys=keys, wait_timeout=0)
+
+    assert broken.status == 2, broken.output
+    assert in_region(stage, key_id, WEST)["KeyState"] == "PendingImport"
+    assert broken.says(f"THE KEY CANNOT BE USED in {WEST}; to heal it: ansible localhost")
+    assert broken.says(f"key_id={west} region={WEST} state=")
+    (key,) = assert_documented(stage)["keys"]
+    assert (key["outcome"], key["unavailable_seconds"]) == ("failed", None)
+    assert [one["key_state_after"] for one in key["regions"]] == ["Enabled", "PendingImport", "Enabled"]
+    assert [bool(one["error"]) for one in key["regions"]] == [False, True, False]
+    assert [one["unavailable_seconds"] is None for one in key["regions"]] == [False, True, False]
+    assert rows(key) == carried_out(stage, before)
+    page = stage.report_path.with_suffix(".html").read_text(encoding="utf-8")
+    assert f"(in {WEST})" in page and "cannot be used at the end of this run" in page
+
+    stage.lab.emulator.faults([{**lost[0], "nth": 1}])
+    before = stage.lab.mark()
+    healed = stage.run(keys=keys, wait_timeout=0)
+
+    assert healed.status == 0, healed.output
+    check()
+    (key,) = assert_documented(stage)["keys"]
+    assert (key["outcome"], [one["error"] for one in key["regions"]]) == ("changed", [None] * 3)
+    assert rows(key) == carried_out(stage, before)
+    assert [one for one in rows(key) if one[:2] == (WEST, "DeleteImportedKeyMaterial")] == []
+
+
+# -- a new key, and the alias moved ------------------------------------------------------------------------------------
+
+REPLACE = ["CreateKey", "TagResource", "ImportKeyMaterial", "UpdateAlias"]
+REPLACING = {*REPLACE, "DisableKey", "ScheduleKeyDeletion"}
+
+
+def carried(stage: Stage, since: int) -> list[dict[str, Any]]:
+    """The calls that make or change keys, aliases or material, as KMS carried them out."""
+    calls = stage.lab.emulator.calls()[since:]
+    return [call for call in calls if call["operation"] in REPLACING and call["outcome"] == "Success"]
+
+
+def all_keys(stage: Stage) -> list[str]:
+    return [one["KeyId"] for one in stage.lab.kms.list_keys(Limit=1000)["Keys"]]
+
+
+def scenario_new_keys_take_the_aliases_and_nothing_the_second_time(stage: Stage) -> None:
+    specs = (SYMMETRIC, "HMAC_256", "RSA_2048", "ECC_NIST_P256")
+    for number, spec in enumerate(specs):
+        stage.key(f"k{number}", spec)
+    old = [stage.lab.metadata(f"alias/k{number}")["KeyId"] for number in range(4)]
+    stage.lab.kms.create_alias(AliasName="alias/also", TargetKeyId=old[3])
+    checks = [work(stage, key_id, spec) for key_id, spec in zip(old, specs)]
+    keys = [stage.entry(f"alias/k{number}", spec, "new") for number, spec in enumerate(specs)]
+    keys[3]["aliases"] = ["alias/k3"]
+    before = stage.lab.mark()
+
+    planned = stage.run("--check", keys=keys, strategy="alias")
+
+    assert planned.status == 0, planned.output
+    assert planned.changed == 1 and carried(stage, before) == []
+    assert planned.says(f"alias/k1 (HMAC_256): {', '.join(REPLACE)}; not interrupted")
+    report = assert_documented(stage)
+    assert (report["run"]["outcome"], outcomes(report)) == ("planned", ["planned"] * 4)
+    assert [operations(key) for key in report["keys"]] == [REPLACE] * 4
+    assert {key["replacement"]["new_key_id"] for key in report["keys"]} == {None}
+    assert [key["canary"]["verdict"] for key in report["keys"]] == ["planned"] * 4
+
+    done = stage.run("-vvvv", keys=keys, strategy="alias", batch_size=3)
+
+    assert done.status == 0, done.output
+    assert done.says("Batch 2 of 2: 4 done, 0 failed, 0 left")
+    new = [stage.lab.metadata(f"alias/k{number}")["KeyId"] for number in range(4)]
+    assert not set(new) & set(old) and sorted(all_keys(stage)) == sorted([*old, *new])
+    assert stage.lab.metadata("alias/also")["KeyId"] == old[3]
+    for check in checks:
+        check()
+    assert_replaced(stage, before, old, new)
+
+    before = stage.lab.mark()
+    second = stage.run(keys=keys, strategy="alias")
+
+    assert (second.status, second.changed) == (0, 0), second.output
+    assert carried(stage, before) == []
+    report = assert_documented(stage)
+    assert outcomes(report) == ["unchanged"] * 4
+    assert [key["after"]["key_id"] for key in report["keys"]] == new
+
+
+def assert_replaced(stage: Stage, since: int, old: list[str], new: list[str]) -> None:
+    report = assert_documented(stage)
+    assert (report["run"]["outcome"], outcomes(report)) == ("succeeded", ["changed"] * 4)
+    made = {call["request_id"]: call["operation"] for call in carried(stage, since)}
+    for number, key in enumerate(report["keys"]):
+        assert operations(key) == REPLACE
+        assert [one["purpose"] for one in key["operations"]] == ["create", "link", "import", "move"]
+        assert all(made[one["request_id"]] == one["operation"] for one in key["operations"])
+        assert (key["key_id"], key["after"]["key_id"]) == (old[number], new[number])
+        assert (key["before"]["key_state"], key["after"]["key_state"]) == ("Enabled", "Enabled")
+        assert key["replacement"] == {
+            "new_key_id": new[number],
+            "new_key_arn": stage.lab.metadata(new[number])["Arn"],
+            "aliases": [f"alias/k{number}"],
+            "rolled_back": False,
+            "old_key_state": "Enabled",
+        }
+        assert (key["canary"]["verdict"], key["proof"]["verdict"]) == ("passed", "match")
+        assert key["unavailable_seconds"] == 0.0
+        assert any("left as it is, Enabled" in warning for warning in key["warnings"])
+    page = stage.report_path.with_suffix(".html").read_text(encoding="utf-8")
+    assert all(f'new key <span class="mono">{key_id}' in page for key_id in new)
+
+
+def quiet(stage: Stage) -> None:
+    """Wait until nobody has asked KMS anything for three seconds."""
+    calls, since = -1, time.monotonic()
+    while time.monotonic() - since < 3:
+        if len(stage.lab.emulator.calls()) != calls:
+            calls, since = len(stage.lab.emulator.calls()), time.monotonic()
+        time.sleep(0.2)
+
+
+def scenario_a_replacement_that_was_killed_is_finished_with_one_new_key(stage: Stage) -> None:
+    keys = []
+    for number in range(2):
+        stage.key(f"k{number}", "HMAC_256")
+        keys.append(stage.entry(f"alias/k{number}", "HMAC_256", f"new {number}"))
+    old = [stage.lab.metadata(key["key_id"])["KeyId"] for key in keys]
+    wished = {"keys": keys, "strategy": "alias", "old_key": "delete", "pending_window": 7, "batch_size": 1}
+    before = stage.lab.mark()
+    stage.kill_when(
+        stage.start(**wished),
+        lambda: [call["operation"] for call in carried(stage, before)].count("CreateKey") == 2,
+    )
+    # Ansible's workers have process groups of their own: one may still be finishing its task.
+    quiet(stage)
+    again = stage.run(**wished)
+
+    assert again.status == 0, again.output
+    made = [call["operation"] for call in carried(stage, before)]
+    assert [made.count(name) for name in ("CreateKey", "ScheduleKeyDeletion")] == [2, 2]
+    assert len(all_keys(stage)) == 4
+    assert [stage.lab.state(key_id) for key_id in old] == ["PendingDeletion"] * 2
+    report = assert_documented(stage)
+    assert outcomes(report) in (["unchanged", "changed"], ["unchanged", "unchanged"])
+    assert [key["replacement"]["old_key_state"] for key in report["keys"]] == ["PendingDeletion"] * 2
+    assert stage.journal["state"] == "completed"
+    assert stage.run(**wished).changed == 0
+
+
+def scenario_a_replacement_that_fails_leaves_the_alias_and_says_how_to_go_on(stage: Stage) -> None:
+    for name in ("bad", "good"):
+        stage.key(name, "ECC_NIST_P256")
+    keys = [stage.entry(f"alias/{name}", "ECC_NIST_P256", name) for name in ("bad", "good")]
+    old = stage.lab.metadata("alias/bad")["KeyId"]
+    stage.lab.kms.create_alias(AliasName="alias/also-bad", TargetKeyId=old)
+    stage.lab.emulator.faults([{"operation": "UpdateAlias", "nth": 2, "times": 1, "code": "AccessDeniedException"}])
+
+    failed = stage.run(keys=keys, strategy="alias", batch_size=1)
+
+    assert failed.status == 2 and failed.says("1 of 2 keys failed") and failed.says("kms:UpdateAlias")
+    assert failed.says("to heal it: ansible localhost -m byok.aws.kms_key_replacement -a 'key_id=arn:")
+    assert not failed.says("THE KEY CANNOT BE USED")
+    assert stage.lab.metadata("alias/bad")["KeyId"] == stage.lab.metadata("alias/also-bad")["KeyId"] == old
+    report = assert_documented(stage)
+    assert outcomes(report) == ["failed", "changed"]
+    bad = report["keys"][0]
+    assert (bad["replacement"]["rolled_back"], bad["replacement"]["aliases"]) == (True, [])
+    assert bad["error"]["heal_command"].startswith("ansible localhost -m byok.aws.kms_key_replacement")
+
+    again = stage.run(keys=keys, strategy="alias", batch_size=1)
+
+    assert again.status == 0, again.output
+    report = assert_documented(stage)
+    assert outcomes(report) == ["changed", "unchanged"] and operations(report["keys"][0]) == ["UpdateAlias"] * 2
+    assert stage.lab.metadata("alias/also-bad")["KeyId"] == bad["replacement"]["new_key_id"]
+
+
+def scenario_a_key_that_cannot_be_replaced_stops_the_run_untouched(stage: Stage) -> None:
+    stage.key("good", "HMAC_256")
+    same = stage.key("same", "HMAC_256")
+    before = stage.lab.mark()
+
+    run = stage.run(keys=[stage.entry("alias/good", "HMAC_256", "new"), same], strategy="alias")
+
+    assert run.status == 2 and carried(stage, before) == []
+    assert run.says("since a key is refused: alias/same: the material given is the one that the key alias/same has")
+    report = assert_documented(stage)
+    assert outcomes(report) == ["not_started", "refused"] and report["keys"][1]["replacement"] is None
+
+
 # -- refusals ----------------------------------------------------------------------------------------------------------
 
 
@@ -248,17 +538,23 @@ def scenario_what_cannot_be_meant_is_refused_before_anything_is_read(stage: Stag
     keys = [stage.key("key", SYMMETRIC)]
     before = stage.lab.mark()
 
-    alias = stage.run(keys=keys, strategy="alias")
+    alias = stage.run(keys=[{**keys[0], "key_material_id": "0" * 64, "regions": ["all"]}], strategy="alias")
+    named = stage.run(keys=[{**keys[0], "aliases": ["alias/key"]}])
+    window = stage.run(keys=keys, strategy="alias", old_key="delete", pending_window=6)
     nowhere = stage.run(keys=keys, report_path="/nowhere/report.json")
     # What Ansible's own check of arguments would show.
     bare = stage.run(keys=[keys[0]["key_material"]])
     misspelt = stage.run(keys=[{"key_id": "alias/key", "key_materal": keys[0]["key_material"]}])
 
-    assert [run.status for run in (alias, nowhere, bare, misspelt)] == [2] * 4
+    assert [run.status for run in (alias, named, window, nowhere, bare, misspelt)] == [2] * 6
     assert bare.says("Every entry of kms_material_rotation_keys has to be a dictionary with a key_id; 1 of 1 are not")
     assert misspelt.says("have options that there are not: key_materal. Nothing was done")
-    assert alias.says("This version of the collection does not have that module; nothing was done")
-    assert nowhere.says("/nowhere is no directory in which the report or the journal can be written")
+    assert alias.says(
+        "keys that are yet to be made; key_material_id, regions cannot be said of those. Nothing was done"
+    )
+    assert named.says("goes with the strategy alias only. Nothing was done")
+    assert window.says("kms_material_rotation_pending_window must be 7 to 30 days. Nothing was done")
+    assert nowhere.says("/nowhere is no directory in which the report, the journal or the preparation can be written")
     assert stage.lab.calls(before) == []
 
 
@@ -481,6 +777,21 @@ def scenario_emergency_deletion(stage: Stage) -> None:
     assert [stage.lab.state(f"alias/{name}") for name in ("one", "two")] == ["PendingImport"] * 2
     deleted = [call for call in stage.lab.emulator.calls()[before:] if call["operation"] == "DeleteImportedKeyMaterial"]
     assert len(deleted) == 2 and all(call["request_id"] in done.output for call in deleted)
+
+
+def scenario_emergency_deletion_in_every_region(stage: Stage) -> None:
+    stage.lab.emulator.config(transient_seconds=0)
+    key_id = stage.lab.empty_key(MultiRegion=True)
+    assert not stage.lab.run(key_id=key_id, key_material=stage.material(SYMMETRIC)).get("failed")
+    stage.lab.kms.replicate_key(KeyId=key_id, ReplicaRegion="eu-west-1")
+    assert not stage.lab.run(key_id=key_id, key_material=stage.material(SYMMETRIC), regions=["all"]).get("failed")
+    wanted = {"emergency_delete_keys": [key_id], "emergency_delete_confirm": 1, "emergency_delete_regions": "all"}
+
+    done = stage.finish(stage.spawn("byok.aws.emergency_delete", "--extra-vars", json.dumps(wanted)))
+
+    assert done.status == 0, done.output
+    west = stage.lab.emulator.client("eu-west-1").describe_key(KeyId=key_id)["KeyMetadata"]["KeyState"]
+    assert (stage.lab.state(key_id), west) == ("PendingImport", "PendingImport")
 
 
 def scenario_renewal_of_what_expires_soon(stage: Stage) -> None:

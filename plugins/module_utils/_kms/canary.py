@@ -19,6 +19,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass
 from dataclasses import field
+from dataclasses import replace
 from typing import Any
 from typing import Callable
 
@@ -135,6 +136,19 @@ def take(kms: api.Connection, key: Key) -> Finding:
         except AnsibleKMSError as error:
             notes.append(_reason(error))
     return Finding(kinds[0], note="; ".join(notes))
+
+
+def take_patiently(kms: api.Connection, key: Key, patience: float) -> Finding:
+    """A canary of a key that has just got its material. Where the caller may have none it is skipped, and otherwise
+    that there is none is a failure."""
+    deadline = time.monotonic() + patience
+    while True:
+        finding = take(kms, key)
+        if finding.verdict == "taken" or finding.kind == NONE or kms.calls[-1].outcome in _NOT_ALLOWED:
+            return finding
+        if kms.calls[-1].outcome not in _SETTLING or time.monotonic() >= deadline:
+            return replace(finding, verdict="failed")
+        time.sleep(PAUSE)
 
 
 def _kinds(key: Key) -> tuple[str, ...]:

@@ -26,6 +26,7 @@ TIMEOUT = "WaitTimeout"
 CONNECTION = "ConnectionFailure"
 INTERRUPTED = "Interrupted"
 UNEXPECTED = "UnexpectedError"
+CANARY = "CanaryFailed"
 MISSING_LIBRARY = "MissingLibrary"
 
 # What to do about AWS's codes. {key} is the key as the caller named it, {permission} the IAM action.

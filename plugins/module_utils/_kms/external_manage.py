@@ -162,15 +162,21 @@ def _executed(result: KeyResult, execution: KeyExecution | None) -> KeyResult:
     )
 
 
-def _error(error: AnsibleKMSError, wish: KeyWish | None, execution: KeyExecution | None = None) -> dict[str, Any]:
+def explained(error: AnsibleKMSError, key_id: str | None) -> str:
+    """The sentence of an error, with what is peculiar to the operation."""
     sentence = error.sentence
     if error.code == "AccessDeniedException" and error.operation in _ALSO:
         sentence += f"; {_ALSO[error.operation]}"
     if error.code == "MalformedPolicyDocumentException":
         sentence += f"; {_POLICY_HINT}"
-    account = arn_account(wish.key_id) if wish and wish.key_id else None
+    account = arn_account(key_id) if key_id else None
     if error.code == "NotFoundException" and account:
         sentence += f"; the ARN names the account {account}: the credentials must be of that account"
+    return sentence
+
+
+def _error(error: AnsibleKMSError, wish: KeyWish | None, execution: KeyExecution | None = None) -> dict[str, Any]:
+    sentence = explained(error, wish.key_id if wish else None)
     if execution is not None and execution.done:
         arn = f" on the key {execution.key.arn}" if execution.key else ""
         sentence += f"; done until then{arn}: {', '.join(execution.done)}; run the task again, it goes on from there"

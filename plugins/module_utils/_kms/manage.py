@@ -362,7 +362,8 @@ def heal_command(request: Request, key: Key, plan: Plan) -> str | None:
         arguments.append(f"key_material_id={request.key_material_id}")
     if request.all_materials:
         arguments.append("all_materials=true")
-    if request.regions:
+    # Only a rotation is a matter of all Regions; the rest is done in that of the key alone.
+    if request.regions and request.state == "current":
         arguments.append(f"regions={','.join(request.regions)}")
     if wanted.expiration and wanted.expiration.valid_to:
         arguments.append(f"valid_to={wanted.expiration.valid_to.isoformat()}")

@@ -60,6 +60,18 @@ def chosen_regions(key: Key, wanted: Sequence[str], key_id: str, state: str) -> 
     return tuple(region for region in there if region in wanted)
 
 
+def _problem(wish: Wish, key: Key, regions: Sequence[str]) -> str | None:
+    """What of the wish does not go with these Regions."""
+    key_id, primary = wish.request.key_id, key_regions(key)[0]
+    if len(regions) > 1 and wish.wrapped is not None:
+        return f"the import token for the key {key_id} works in one Region; give the plaintext"
+    if wish.request.description is not None and primary not in regions:
+        return (
+            f"key_material_description is set on the primary key of {key_id}, in {primary}; name that in regions, too"
+        )
+    return None
+
+
 def arn_in(arn: str, region: str) -> str:
     """The ARN of the related key in another Region: they share account and key ID."""
     parts = arn.split(":")
@@ -92,8 +104,9 @@ class Group:
         try:
             key = describe(self.gateway.connection(request.key_id), request)
             regions = chosen_regions(key, request.regions, request.key_id, request.state)
-            if len(regions) > 1 and self.wish.wrapped is not None:
-                raise invalid(f"the import token for the key {request.key_id} works in one Region; give the plaintext")
+            problem = _problem(self.wish, key, regions)
+            if problem:
+                raise invalid(problem)
         except AnsibleKMSError as error:
             self._failure = error
             return

@@ -13,14 +13,17 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from datetime import timezone
 from typing import Any
 
 from . import models
+from .results import in_order
 from .rotation import DELETE
 from .rotation import IMPORT
 from .rotation import PREPARING
+from .rotation import ROTATE
 from .rotation import STATES
 from .rotation import Attempt
 from .rotation import Facts
@@ -132,7 +135,9 @@ def _entry(track: Track, facts: Facts, stopped: str | None) -> dict[str, Any]:
         "before": _side(track.before, now),
         "after": _after(track, check_mode, float(run["finished"])),
         "operations": operations,
-        **_outage(track, operations, check_mode),
+        **_outage(track, check_mode),
+        "regions": _regions(track, check_mode),
+        "replacement": _replacement(track, check_mode),
         "proof": _proof(track, check_mode),
         "canary": _canary(track, facts, check_mode),
         "outcome": outcome,
@@ -197,6 +202,9 @@ def epoch(instant: str) -> float:
 
 
 def _after(track: Track, check_mode: bool, now: float) -> dict[str, Any] | None:
+    new = _new_key(track, check_mode)
+    if new:
+        return {"key_id": str(new.get("key_id")), **(_side(new, now) or {})}
     if not check_mode:
         return _side(track.verified.diff.get("before") if track.verified else None, now)
     if track.plan is None or track.refusal:
@@ -204,43 +212,105 @@ def _after(track: Track, check_mode: bool, now: float) -> dict[str, Any] | None:
     return _side(track.before if track.done_earlier else track.plan.diff.get("after"), now)
 
 
+# -- a key in the place of another -------------------------------------------------------------------------------------
+
+
+def _new_key(track: Track, check_mode: bool) -> Mapping[str, Any] | None:
+    """The new key as it was read in the end, or in check mode as it is predicted."""
+    if check_mode:
+        found = (track.plan.diff.get("after") or {}) if track.plan and not track.refusal else {}
+    else:
+        found = (track.verified.diff.get("before") or {}) if track.verified else {}
+    new: Mapping[str, Any] | None = found.get("new_key")
+    return new
+
+
+def _replacement(track: Track, check_mode: bool) -> dict[str, Any] | None:
+    """Which key took the place of which, and what became of the old one."""
+    if track.strategy != "alias" or track.plan is None or track.refusal:
+        return None
+    shown = track.last.entry if track.last else track.plan.entry
+    old_state = None if check_mode or track.verified is None else track.verified.seen_state
+    return {
+        "new_key_id": shown.get("new_key_id"),
+        "new_key_arn": shown.get("new_key_arn"),
+        "aliases": [str(name) for name in shown.get("aliases") or []] if track.to_do else [],
+        "rolled_back": bool(shown.get("rolled_back")),
+        "old_key_state": old_state or shown.get("key_state"),
+    }
+
+
 # -- operations --------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class _Sent:
+    """A changing call of an attempt, or one that a plan has, in one Region."""
+
+    operation: str
+    region: str
+    about: str | None
+    call: Mapping[str, Any]
 
 
 def _planned_operations(track: Track) -> list[dict[str, Any]]:
     if not track.to_do or track.plan is None:
         return []
-    names = [str(name) for name in track.plan.entry.get("operations") or []]
+    found = [
+        [_Sent(str(name), _region(track, part), _about(track, part, str(name)), {}) for name in _names(part)]
+        for part in track.plan.parts
+    ]
+    planned = in_order(found, lambda one: one.operation)
     nothing = dict.fromkeys(("started_at", "started_epoch", "finished_at", "finished_epoch", "request_id"))
     return [
         {
-            "operation": name,
-            "purpose": _purpose(name, names[:number], names[number + 1 :]),
+            "operation": one.operation,
+            "region": one.region,
+            "purpose": _why(track, planned, number),
             **nothing,
             "outcome": "planned",
-            "key_material_id": _about(track, track.plan, name),
+            "key_material_id": one.about,
         }
-        for number, name in enumerate(names)
+        for number, one in enumerate(planned)
     ]
+
+
+def _names(part: Attempt) -> list[str]:
+    return [str(name) for name in part.entry.get("operations") or []]
 
 
 def _operations(track: Track) -> list[dict[str, Any]]:
     """Every changing call of every attempt, in the order in which they were sent."""
-    calls = [
-        (call, one) for one in track.attempts for call in one.entry.get("calls") or [] if call["operation"] != PREPARING
-    ]
-    names = [str(call["operation"]) for call, _one in calls]
-    return [
-        _call(call, _purpose(names[number], names[:number], names[number + 1 :]), _about(track, one, names[number]))
-        for number, (call, one) in enumerate(calls)
-    ]
+    sent = [one for attempt in track.attempts for one in _sent(track, attempt)]
+    return [_call(one, _why(track, sent, number)) for number, one in enumerate(sent)]
 
 
-def _call(call: Mapping[str, Any], purpose: str | None, key_material_id: str | None) -> dict[str, Any]:
+def _sent(track: Track, attempt: Attempt) -> list[_Sent]:
+    found = [
+        _Sent(name, _region(track, part), _about(track, part, name), call)
+        for part in attempt.parts
+        for name, call in _changing_calls(part)
+    ]
+    return sorted(found, key=lambda one: float(one.call["started"])) if attempt.regions else found
+
+
+def _changing_calls(part: Attempt) -> list[tuple[str, Mapping[str, Any]]]:
+    calls = part.entry.get("calls") or []
+    return [(str(call["operation"]), call) for call in calls if call["operation"] != PREPARING]
+
+
+def _region(track: Track, part: Attempt) -> str:
+    named = track.arn.split(":")
+    return part.region or (named[3] if len(named) > 3 else "unknown")
+
+
+def _call(sent: _Sent, purpose: str | None) -> dict[str, Any]:
+    call = sent.call
     lost = call["outcome"] == "ConnectionFailure"
     started, finished = float(call["started"]), float(call["finished"])
     return {
-        "operation": str(call["operation"]),
+        "operation": sent.operation,
+        "region": sent.region,
         "purpose": purpose,
         "started_at": iso(started),
         "started_epoch": started,
@@ -248,19 +318,37 @@ def _call(call: Mapping[str, Any], purpose: str | None, key_material_id: str | N
         "finished_epoch": None if lost else finished,
         "outcome": {"Success": "succeeded", "ConnectionFailure": "lost"}.get(call["outcome"], "failed"),
         "request_id": call.get("request_id") or None,
-        "key_material_id": key_material_id,
+        "key_material_id": sent.about,
     }
 
 
-def _purpose(name: str, earlier: Sequence[str], later: Sequence[str]) -> str | None:
+_REPLACING = {
+    "CreateKey": "create",
+    "TagResource": "link",
+    "UpdateAlias": "move",
+    "ScheduleKeyDeletion": "schedule",
+}
+
+
+def _why(track: Track, sent: Sequence[_Sent], number: int) -> str | None:
+    """What a call was for."""
+    named = _REPLACING.get(sent[number].operation) if track.strategy == "alias" else None
+    return named or _purpose(sent, number)
+
+
+def _purpose(sent: Sequence[_Sent], number: int) -> str | None:
+    """What a call was for, by what came before and after it in its Region; a rotation is one of all Regions."""
+    name, region = sent[number].operation, sent[number].region
+    earlier = [one.operation for one in sent[:number] if one.region == region]
+    later = [one.operation for one in sent[number + 1 :] if one.region == region or one.operation == ROTATE]
     if name == IMPORT and DELETE not in earlier:
         if DELETE in later:
             return "prove"
-        return "stage" if "RotateKeyOnDemand" in later else "import"
+        return "stage" if ROTATE in later else "import"
     return {
-        IMPORT: "stage" if "RotateKeyOnDemand" in later else "import",
+        IMPORT: "stage" if ROTATE in later else "import",
         DELETE: "delete",
-        "RotateKeyOnDemand": "rotate",
+        ROTATE: "rotate",
         "DisableKey": "disable",
         "TagResource": "remember",
         "UntagResource": "forget",
@@ -269,7 +357,7 @@ def _purpose(name: str, earlier: Sequence[str], later: Sequence[str]) -> str | N
 
 def _about(track: Track, attempt: Attempt, name: str) -> str | None:
     """The material that a call was about. On the way to other material, a deletion is that of a third one."""
-    if name not in (IMPORT, DELETE, "RotateKeyOnDemand") or (name == DELETE and track.strategy != "reimport"):
+    if name not in (IMPORT, DELETE, ROTATE) or (name == DELETE and track.strategy != "reimport"):
         return None
     found = attempt.entry.get("key_material_id")
     return str(found) if found else None
@@ -282,7 +370,38 @@ _NOT_INTERRUPTED = dict.fromkeys(
 )
 
 
-def _outage(track: Track, operations: Sequence[Mapping[str, Any]], check_mode: bool) -> dict[str, Any]:
+def _regions(track: Track, check_mode: bool) -> list[dict[str, Any]]:
+    """What became of a key in each of several Regions, that of the primary key first."""
+    return [
+        {
+            "region": str(one.region),
+            "key_state_before": one.before.get("key_state"),
+            **_left(one, check_mode),
+            **_outage(one, check_mode),
+            "error": bare(one.error["message"]) if one.error else None,
+        }
+        for one in track.regions
+    ]
+
+
+def _left(track: Track, check_mode: bool) -> dict[str, Any]:
+    """State, material and expiry afterwards; in check mode, as predicted."""
+    side = _after(track, check_mode, 0.0) or {}
+    return {
+        "key_state_after": side.get("key_state"),
+        "current_key_material_id": side.get("current_key_material_id"),
+        "valid_to": side.get("valid_to"),
+    }
+
+
+def _outage(track: Track, check_mode: bool) -> dict[str, Any]:
+    """Of a key in several Regions, the longest interruption in one of them; one without an end is longer than any."""
+    spans = [_outage_in(one, check_mode) for one in track.regions or [track]]
+    endless = [one for one in spans if one["unavailable_seconds"] is None]
+    return endless[0] if endless else max(spans, key=lambda one: float(one["unavailable_seconds"]))
+
+
+def _outage_in(track: Track, check_mode: bool) -> dict[str, Any]:
     """From the request to delete to the answer to the import: at most that long the key could not be used."""
     if check_mode:
         planned = track.plan.entry.get("unavailable_seconds") if track.plan and track.to_do else 0.0
@@ -290,7 +409,7 @@ def _outage(track: Track, operations: Sequence[Mapping[str, Any]], check_mode: b
     if track.before.get("key_state") != models.ENABLED or not _was_deleted(track):
         # What was not usable before was not interrupted; of a run that gave no account nothing is known.
         return {"unavailable_seconds": None if track.unusable else 0.0, **_NOT_INTERRUPTED}
-    return _span(_cut(track), _restored(track, operations))
+    return _span(_cut(track), _restored(track, _operations(track)))
 
 
 def _was_deleted(track: Track) -> bool:
@@ -359,6 +478,8 @@ def _canary(track: Track, facts: Facts, check_mode: bool) -> dict[str, Any] | No
         return None
     if check_mode:
         return _planned_canary(track)
+    if track.strategy == "alias":
+        return _new_key_canary(track)
     if track.taken is None:
         return None
     if track.taken.get("verdict") != "taken":
@@ -367,12 +488,23 @@ def _canary(track: Track, facts: Facts, check_mode: bool) -> dict[str, Any] | No
 
 
 def _planned_canary(track: Track) -> dict[str, Any]:
-    state = track.before.get("key_state")
+    # The key that takes the place of another is enabled.
+    state = models.ENABLED if track.strategy == "alias" else track.before.get("key_state")
     kind = _CANARY_KINDS.get(str(track.look.get("key_usage")), "none")
     if state != models.ENABLED or kind == "none":
         note = f"the key is {state}" if state != models.ENABLED else "there is none for this key usage"
         return _told("none", "skipped", None, None, note)
     return _told(kind, "planned", None, None, None)
+
+
+def _new_key_canary(track: Track) -> dict[str, Any] | None:
+    """How the new key did before the aliases moved to it."""
+    found = (track.last.entry.get("canary") if track.last else None) or None
+    if found is None:
+        return None
+    verdict = str(found.get("verdict"))
+    after = {"passed": "the new key works", "failed": "the new key does not work"}.get(verdict, "not tried")
+    return _told(str(found.get("kind") or "none"), verdict, None, after, found.get("note"))
 
 
 def _proved_canary(track: Track, taken: Mapping[str, Any]) -> dict[str, Any]:

@@ -13,6 +13,8 @@ from dataclasses import dataclass
 from dataclasses import replace
 from datetime import datetime
 from typing import Any
+from typing import Callable
+from typing import TypeVar
 
 from . import lineage
 from .models import Evidence
@@ -21,7 +23,27 @@ from .models import Key
 from .predict import UNNAMED
 
 _UNKNOWN = "(known after the import)"
-_ROTATE = "RotateKeyOnDemand"
+_NEW = "(known after the creation)"
+_DELETE, _ROTATE = "DeleteImportedKeyMaterial", "RotateKeyOnDemand"
+_CURE = "; to heal it: "
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class Replacement:
+    """The key in the place of another, as it was and as it is or will be; without an ARN while it is not made.
+
+    aliases: those that this task has moved to it, or would move. led: those that were moved before. canary: kind,
+    verdict and note.
+    """
+
+    before: Key | None = None
+    key: Key | None = None
+    led: tuple[str, ...] = ()
+    aliases: tuple[str, ...] = ()
+    canary: Mapping[str, Any] | None = None
+    rolled_back: bool = False
 
 
 @dataclass(frozen=True)
@@ -42,6 +64,7 @@ class Result:
     warnings: tuple[str, ...] = ()
     error: dict[str, Any] | None = None
     regions: tuple[Result, ...] = ()
+    replacement: Replacement | None = None
 
     @property
     def region(self) -> str:
@@ -51,14 +74,14 @@ class Result:
 
 def combined(key_id: str, results: Sequence[Result]) -> Result:
     """What became of one key in several Regions. The first is that of the primary key, whose facts stand for all."""
-    lead, *others = results
+    lead = results[0]
     known = [one.unavailable_seconds for one in results if one.unavailable_seconds is not None]
     return replace(
         lead,
         requested_key_id=key_id,
         changed=any(one.changed for one in results),
-        operations=_in_order(lead.operations, [one.operations for one in others], lead),
-        request_ids=_in_order(lead.request_ids, [one.request_ids for one in others], lead),
+        operations=tuple(in_order([one.operations for one in results], str)),
+        request_ids=_request_ids(results),
         calls=tuple(sorted((call for one in results for call in one.calls), key=lambda call: float(call["started"]))),
         unavailable_seconds=max(known) if len(known) == len(results) else None,
         warnings=tuple(warning for one in results for warning in one.warnings),
@@ -67,20 +90,43 @@ def combined(key_id: str, results: Sequence[Result]) -> Result:
     )
 
 
-def _in_order(lead: tuple[str, ...], others: Sequence[tuple[str, ...]], result: Result) -> tuple[str, ...]:
-    """A rotation comes after what is done in the other Regions."""
-    cut = result.operations.index(_ROTATE) if _ROTATE in result.operations else len(result.operations)
-    return (*lead[:cut], *(one for other in others for one in other), *lead[cut:])
+def in_order(parts: Sequence[Sequence[T]], operation: Callable[[T], str]) -> list[T]:
+    """What is done in several Regions, as it comes: what prepares deletions first, in all of them; a rotation last."""
+    first: list[T] = []
+    then: list[T] = []
+    last: list[T] = []
+    for part in parts:
+        names = [operation(one) for one in part]
+        start = names.index(_DELETE) if _DELETE in names else 0
+        end = names.index(_ROTATE) if _ROTATE in names else len(names)
+        first += part[:start]
+        then += part[start:end]
+        last += part[end:]
+    return first + then + last
+
+
+def _request_ids(results: Sequence[Result]) -> tuple[str, ...]:
+    """In the order of the operations."""
+    named = [tuple(zip(one.operations, one.request_ids)) for one in results]
+    return tuple(request_id for _operation, request_id in in_order(named, lambda one: one[0]))
 
 
 def _combined_error(results: Sequence[Result]) -> dict[str, Any] | None:
     failures = [one for one in results if one.error]
     if not failures:
         return None
-    told = " | ".join(f"{one.region}: {one.error['message']}" for one in failures if one.error)
+    found = [(one.error or {}).get("heal_command") for one in failures]
+    cures = list(dict.fromkeys(str(cure) for cure in found if cure))
+    # That of a primary key that was to be rotated is for all of its Regions.
+    cure = cures[0] if cures and "regions=" in cures[0] else " && ".join(cures)
+    told = " | ".join(f"{one.region}: {_without_cure(one.error)}" for one in failures if one.error)
     fine = [one.region for one in results if not one.error]
-    rest = f"; nothing failed in {', '.join(fine)}" if fine else ""
-    return {**(failures[0].error or {}), "message": f"{told}{rest}"}
+    rest = (f"; nothing failed in {', '.join(fine)}" if fine else "") + (f"{_CURE}{cure}" if cure else "")
+    return {**(failures[0].error or {}), "message": f"{told}{rest}", "heal_command": cure or None}
+
+
+def _without_cure(error: Mapping[str, Any]) -> str:
+    return str(error["message"]).split(_CURE, maxsplit=1)[0]
 
 
 def instant(value: datetime | None) -> str | None:
@@ -104,9 +150,22 @@ def entry(result: Result) -> dict[str, Any]:
         calls=list(result.calls),
         error=result.error,
     )
+    if result.replacement:
+        fields.update(_replacement(result.replacement))
     if result.regions:
         fields["regions"] = [{"region": one.region, **entry(one)} for one in result.regions]
     return fields
+
+
+def _replacement(one: Replacement) -> dict[str, Any]:
+    return {
+        "new_key_id": (one.key.key_id if one.key else "") or None,
+        "new_key_arn": (one.key.arn if one.key else "") or None,
+        "new_key_state": one.key.key_state if one.key else None,
+        "aliases": list(one.aliases),
+        "canary": dict(one.canary) if one.canary else None,
+        "rolled_back": one.rolled_back,
+    }
 
 
 def sentence(result: Result) -> str:
@@ -139,7 +198,8 @@ def record(result: Result) -> dict[str, Any]:
     fields = entry(result)
     error = {name: fields["error"][name] for name in ("code", "message")} if fields["error"] else None
     finished = max((call["finished"] for call in result.calls), default=time.time())
-    return {**{name: fields.get(name) for name in kept}, "error": error, "finished": finished}
+    regions = {one["region"]: one.get("key_state") for one in fields.get("regions", [])}
+    return {**{name: fields.get(name) for name in kept}, "error": error, "finished": finished, "regions": regions}
 
 
 def key_fields(key: Key) -> dict[str, Any]:
@@ -163,7 +223,17 @@ def diff(result: Result) -> dict[str, Any]:
     if result.regions:
         both = {one.region: diff(one) for one in result.regions}
         return {**headers, **{side: {place: one[side] for place, one in both.items()} for side in ("before", "after")}}
-    return {**headers, "before": _lineage(result.before), "after": _lineage(result.after or result.before)}
+    before, after = _lineage(result.before), _lineage(result.after or result.before)
+    if result.replacement:
+        one = result.replacement
+        before["new_key"] = _new_key(one.before, one.led)
+        after["new_key"] = _new_key(one.key, tuple(sorted({*one.led, *one.aliases})))
+    return {**headers, "before": before, "after": after}
+
+
+def _new_key(key: Key | None, aliases: tuple[str, ...]) -> dict[str, Any] | None:
+    """The key that takes the place of another, as a diff shows it."""
+    return {"key_id": key.key_id or _NEW, "aliases": list(aliases), **_lineage(key)} if key else None
 
 
 def _lineage(key: Key | None) -> dict[str, Any]:

@@ -15,6 +15,7 @@ from collections import Counter
 from collections.abc import Mapping
 from collections.abc import Sequence
 from dataclasses import dataclass
+from dataclasses import replace
 from datetime import datetime
 from datetime import timezone
 from typing import Any
@@ -32,6 +33,7 @@ STATES = {"reimport": "reimported", "on_demand": "current", "alias": "alias"}
 PREPARING = "GetParametersForImport"
 DELETE = "DeleteImportedKeyMaterial"
 IMPORT = "ImportKeyMaterial"
+ROTATE = "RotateKeyOnDemand"
 
 DONE, FAILED, LEFT = "done", "failed", "left"
 UNFINISHED, COMPLETED = "unfinished", "completed"
@@ -44,11 +46,36 @@ _LOST_RESULT = {"code": "Unknown", "message": "the task ended without a result f
 
 @dataclass(frozen=True)
 class Attempt:
-    """One call of the module on a key: the entry of its result, its diff, and the warnings that are about this key."""
+    """One call of the module on a key: the entry of its result, its diff, and the warnings that are about this key.
+
+    For a key in several Regions, entry and diff are those of its primary key, but for what the module sums up;
+    regions has one for each.
+    """
 
     entry: Mapping[str, Any]
     diff: Mapping[str, Any]
     warnings: tuple[str, ...] = ()
+    regions: tuple[Attempt, ...] = ()
+
+    @property
+    def parts(self) -> tuple[Attempt, ...]:
+        return self.regions or (self,)
+
+    def within(self, region: str) -> Attempt:
+        """The part of a Region; the whole, where there is no account of each."""
+        return next((part for part in self.regions if part.region == region), self)
+
+    @property
+    def region(self) -> str | None:
+        """The Region, of a part of a key in several."""
+        found = self.entry.get("region")
+        return str(found) if found else None
+
+    @property
+    def seen_state(self) -> str | None:
+        """The state of the key as it was read before anything was done."""
+        found = (self.diff.get("before") or {}).get("key_state")
+        return str(found) if found else None
 
     @property
     def error(self) -> Entry:
@@ -61,7 +88,9 @@ class Attempt:
 
     @property
     def missing(self) -> bool:
-        """Whether the key may be without its material because of this attempt."""
+        """Whether the key may be without its material because of this attempt, in one of its Regions."""
+        if self.regions:
+            return any(part.missing for part in self.regions)
         if not self.error:
             return False
         return "key_state" not in self.entry or self.entry["key_state"] == models.PENDING_IMPORT
@@ -109,7 +138,10 @@ class Track:
         """Whether the journal has it, and the key still is as that run left it."""
         if self.record is None or self.record.get("status") != DONE:
             return False
-        if self.strategy == "on_demand" and self.planned:
+        if self.strategy != "reimport" and self.planned:
+            return False
+        states = region_states(self.plan) if self.plan else {}
+        if self.record.get("regions") and states and self.record["regions"] != states:
             return False
         kept = ("key_state", "current_key_material_id")
         return all((self.record.get(name) or None) == (self.before.get(name) or None) for name in kept)
@@ -131,11 +163,36 @@ class Track:
         return self.last.error if self.last else None
 
     @property
+    def missing(self) -> bool:
+        """Whether the latest attempt may have left the key without its material. A replacement takes nothing away."""
+        return self.strategy != "alias" and self.last is not None and self.last.missing
+
+    @property
     def unusable(self) -> bool:
-        """Whether the key is left without its material, as far as is known."""
-        if self.verified and self.verified.diff.get("before"):
-            return bool(self.verified.diff["before"].get("key_state") == models.PENDING_IMPORT)
-        return self.last is not None and self.last.missing
+        """Whether the key is left without its material, in one of its Regions, as far as is known."""
+        if self.regions:
+            return any(one.unusable for one in self.regions)
+        if self.strategy == "alias":
+            # A replacement takes nothing away.
+            return False
+        if self.verified and self.verified.seen_state:
+            return self.verified.seen_state == models.PENDING_IMPORT
+        return self.missing
+
+    @property
+    def region(self) -> str | None:
+        """The Region, on the way of a key in one of several."""
+        return self.plan.region if self.plan else None
+
+    @property
+    def regions(self) -> list[Track]:
+        """The way of a key in each of several Regions; empty for a key in one."""
+        return [self._within(str(part.region)) for part in self.plan.regions] if self.plan else []
+
+    def _within(self, region: str) -> Track:
+        attempts = tuple(one.within(region) for one in self.attempts)
+        plan = self.plan.within(region) if self.plan else None
+        return replace(self, plan=plan, attempts=attempts, verified=self.verified and self.verified.within(region))
 
     @property
     def changed(self) -> bool:
@@ -203,9 +260,21 @@ def _attempt(result: Entry, index: int, key_id: str) -> Attempt | None:
     if entry is None:
         message = str(result.get("msg") or _LOST_RESULT["message"])
         return Attempt({"key_id": key_id, "error": {**_LOST_RESULT, "message": message}}, {})
-    names = [key_id, entry.get("key_id") or key_id, entry.get("key_arn") or key_id]
-    warnings = tuple(text for text in result.get("warnings") or [] if _is_about(str(text), names))
-    return Attempt(entry, _at(result, "diff", index) or {}, tuple(str(text) for text in warnings))
+    diff = _at(result, "diff", index) or {}
+    parts = tuple(Attempt(one, _diff_in(diff, str(one["region"]))) for one in entry.get("regions") or [])
+    named = [entry, *(part.entry for part in parts)]
+    names = [key_id] + [str(one[name]) for one in named for name in ("key_id", "key_arn") if one.get(name)]
+    warnings = tuple(str(text) for text in result.get("warnings") or [] if _is_about(str(text), names))
+    return Attempt(entry, parts[0].diff if parts else diff, warnings, parts)
+
+
+def _diff_in(diff: Mapping[str, Any], region: str) -> dict[str, Any]:
+    return {side: (diff.get(side) or {}).get(region) or {} for side in ("before", "after")}
+
+
+def region_states(attempt: Attempt) -> dict[str, str | None]:
+    """The state in which a key was read, by Region; empty for a key in one."""
+    return {str(part.region): part.seen_state for part in attempt.regions}
 
 
 def _is_about(text: str, names: Sequence[str]) -> bool:
@@ -267,6 +336,7 @@ def _tail(text: str) -> list[dict[str, Any]]:
                     "finished_at": iso(float(noted["finished"])),
                     "key_state": noted["key_state"],
                     "current_key_material_id": noted["current_key_material_id"],
+                    "regions": noted.get("regions") or {},
                     "calls": [
                         {"operation": operation, "request_id": request_id, "outcome": "Success"}
                         for operation, request_id in zip(noted["operations"], noted["request_ids"])
@@ -315,11 +385,21 @@ def _record(track: Track, now: float) -> dict[str, Any]:
         "finished_at": iso(max((float(call["finished"]) for call in calls), default=now)),
         "key_state": shown.get("key_state"),
         "current_key_material_id": shown.get("current_key_material_id"),
+        "regions": _left_states(track),
         "calls": [
             {"operation": call["operation"], "request_id": call.get("request_id"), "outcome": call["outcome"]}
             for call in calls
         ],
     }
+
+
+def _left_states(track: Track) -> dict[str, str | None]:
+    """The state of the key by Region, as it was left; empty for a key in one."""
+    if track.verified is not None and track.verified.diff.get("before"):
+        return region_states(track.verified)
+    if track.last is not None:
+        return {str(part.region): part.entry.get("key_state") for part in track.last.regions}
+    return region_states(track.plan) if track.plan else {}
 
 
 def _status(track: Track) -> str:
@@ -350,21 +430,32 @@ def _seen_problem(track: Track) -> str | None:
         return None
     if seen.error:
         return f"in the end, the look at the key {track.key_id} failed: {bare(seen.error['message'])}"
-    state = (seen.diff.get("before") or {}).get("key_state")
-    if state == models.PENDING_IMPORT:
-        return f"in the end, the key {track.key_id} is {state}: not all of its materials are imported"
-    if track.before.get("key_state") == models.DISABLED and state != models.DISABLED:
-        return f"the key {track.key_id} was Disabled before the change and is {state} now"
+    # What becomes of a key that is replaced is part of the plan, of which nothing may be left.
+    told = [_wrong_state(one) for one in track.regions or [track]] if track.strategy != "alias" else []
+    problem = "; ".join(one for one in told if one)
+    if problem:
+        return problem
     left = seen.entry.get("operations") or []
     if left and not unproved(track):
         return f"in the end, there is still something to do for the key {track.key_id}: {', '.join(left)}"
     return None
 
 
+def _wrong_state(track: Track) -> str | None:
+    """What is wrong with the state of the key, in one Region."""
+    state = track.verified.seen_state if track.verified else None
+    where = f" in {track.region}" if track.region else ""
+    if state == models.PENDING_IMPORT:
+        return f"in the end, the key {track.key_id} is {state}{where}: not all of its materials are imported"
+    if track.before.get("key_state") == models.DISABLED and state != models.DISABLED:
+        return f"the key {track.key_id} was Disabled{where} before the change and is {state} now"
+    return None
+
+
 def unproved(track: Track) -> bool:
     """Whether reading alone cannot prove the material afterwards, as with wrapped material or on replicas."""
-    seen = track.verified
-    return seen is not None and seen.entry.get("operations") == [IMPORT] and seen.entry.get("proof") == "reimport"
+    left = [part.entry for part in track.verified.parts if part.entry.get("operations")] if track.verified else []
+    return bool(left) and all(one["operations"] == [IMPORT] and one.get("proof") == "reimport" for one in left)
 
 
 def bare(message: Any) -> str:
@@ -392,7 +483,7 @@ def course(facts: Facts) -> dict[str, Any]:
         "arns": [track.arn for track in way],
         "plan": [plan_line(track) for track in way],
         "to_rescue": _to_rescue(way, facts),
-        "stopped": any(track.last is not None and track.last.missing for track in way),
+        "stopped": any(track.missing for track in way),
         "progress": _progress(way) + _time_left(way, run),
         "to_verify": [track.index for track in way if track.attempts or not (track.to_do or track.refusal)],
         "to_prove": [_to_prove(track, str(run["strategy"])) for track in way if _provable(track)],
@@ -439,7 +530,9 @@ def plan_line(track: Track) -> str:
     operations = track.plan.entry.get("operations") or []
     if not track.planned:
         return f"{name}: nothing to do"
-    return f"{name}: {', '.join(operations) or 'wait for the rotation under way'}; {_outage(track.plan.entry)}"
+    where = f" in {', '.join(str(part.region) for part in track.plan.regions)}" if track.plan.regions else ""
+    done = ", ".join(operations) or "wait for the rotation under way"
+    return f"{name}{where}: {done}; {_outage(track.plan.entry)}"
 
 
 def _outage(entry: Mapping[str, Any]) -> str:
@@ -494,7 +587,9 @@ def _provable(track: Track) -> bool:
 
 
 def _to_prove(track: Track, strategy: str) -> dict[str, Any]:
-    wanted: dict[str, Any] = {"key_id": track.arn, "canary": (track.taken or {}).get("canary")}
+    # Where the canary was taken: in the Region of the connection, which need not be that of the primary key.
+    key_id = str(track.look.get("key_arn") or track.arn)
+    wanted: dict[str, Any] = {"key_id": key_id, "canary": (track.taken or {}).get("canary")}
     last = track.last
     if strategy == "on_demand" and last is not None and last.entry.get("current_key_material_id"):
         wanted["expected_key_material_id"] = last.entry["current_key_material_id"]
@@ -507,7 +602,9 @@ def failures(way: Sequence[Track]) -> list[str]:
     for track in way:
         problem = trouble(track)
         if problem:
-            unusable = "; THE KEY CANNOT BE USED" if track.unusable else ""
+            places = [str(one.region) for one in track.regions if one.unusable]
+            where = f" in {', '.join(places)}" if places else ""
+            unusable = f"; THE KEY CANNOT BE USED{where}" if track.unusable else ""
             command = problem.get("heal_command")
             heal = f"; to heal it: {command}" if command else ""
             told.append(f"{track.key_id}: {bare(problem['message'])}{unusable}{heal}")

@@ -71,6 +71,22 @@ def error(message: str = "it failed", code: str = DENIED, heal: str | None = Non
     return {"code": code, "message": message + (f"; to heal it: {heal}" if heal else ""), "heal_command": heal}
 
 
+HOME, WEST = "eu-central-1", "eu-west-1"
+
+
+def in_regions(home: dict[str, Any], west: dict[str, Any], **other: Any) -> dict[str, Any]:
+    """An entry of a key in two Regions, of which the first is that of the primary key."""
+    parts = [{"region": region, **one} for region, one in ((HOME, home), (WEST, west))]
+    for one in parts:
+        one["key_arn"] = str(one["key_arn"]).replace(HOME, one["region"])
+    return {**home, "changed": home["changed"] or west["changed"], "regions": parts, **other}
+
+
+def by_region(home: Any, west: Any) -> dict[str, Any]:
+    """A side of a diff of such a key."""
+    return {HOME: home, WEST: west}
+
+
 def result(*entries: dict[str, Any], before: Any = None, after: Any = None, **other: Any) -> dict[str, Any]:
     """What one call of the module gave, for keys 0, 1, ... unless indices says otherwise."""
     before = before or [shown()] * len(entries)

@@ -21,11 +21,13 @@ from ansible_collections.byok.aws.tests.unit.plugins.module_utils._kms.runs impo
 from ansible_collections.byok.aws.tests.unit.plugins.module_utils._kms.runs import A
 from ansible_collections.byok.aws.tests.unit.plugins.module_utils._kms.runs import B
 from ansible_collections.byok.aws.tests.unit.plugins.module_utils._kms.runs import arn
+from ansible_collections.byok.aws.tests.unit.plugins.module_utils._kms.runs import by_region
 from ansible_collections.byok.aws.tests.unit.plugins.module_utils._kms.runs import calls
 from ansible_collections.byok.aws.tests.unit.plugins.module_utils._kms.runs import canaries
 from ansible_collections.byok.aws.tests.unit.plugins.module_utils._kms.runs import entry
 from ansible_collections.byok.aws.tests.unit.plugins.module_utils._kms.runs import error
 from ansible_collections.byok.aws.tests.unit.plugins.module_utils._kms.runs import facts
+from ansible_collections.byok.aws.tests.unit.plugins.module_utils._kms.runs import in_regions
 from ansible_collections.byok.aws.tests.unit.plugins.module_utils._kms.runs import look
 from ansible_collections.byok.aws.tests.unit.plugins.module_utils._kms.runs import result
 from ansible_collections.byok.aws.tests.unit.plugins.module_utils._kms.runs import shown
@@ -482,3 +484,109 @@ def test_nothing_but_what_is_named_gets_into_a_report() -> None:
 
 def test_the_arn_of_the_first_key_tells_region_and_account() -> None:
     assert arn("x").split(":")[3:5] == [made()["run"]["region"], made()["run"]["account"]]
+
+
+# -- keys in several Regions -------------------------------------------------------------------------------------------
+
+BOTH = result(in_regions(entry(), entry()), before=[by_region(shown(), shown())])
+
+
+def test_calls_stand_there_as_they_were_sent_with_region_and_purpose() -> None:
+    west = calls("ImportKeyMaterial", at=11) + calls("DeleteImportedKeyMaterial", "ImportKeyMaterial", at=30)
+    home = calls("ImportKeyMaterial", at=10) + calls("DeleteImportedKeyMaterial", "ImportKeyMaterial", at=20, took=0.25)
+    attempt = result(in_regions(entry(calls=home), entry(calls=west)))
+
+    key = the_key(preflight=BOTH, attempts=[attempt])
+
+    assert [(one["region"], one["purpose"]) for one in key["operations"]] == [
+        ("eu-central-1", "prove"),
+        ("eu-west-1", "prove"),
+        ("eu-central-1", "delete"),
+        ("eu-central-1", "import"),
+        ("eu-west-1", "delete"),
+        ("eu-west-1", "import"),
+    ]
+    assert [one["unavailable_seconds"] for one in key["regions"]] == [1.25, 1.5]
+    assert (key["unavailable_seconds"], key["unavailable_from_epoch"]) == (1.5, START + 30)
+
+
+def test_a_plan_has_the_order_of_a_run() -> None:
+    home, west = entry(operations=ROTATION), entry(operations=ROTATION[:1])
+
+    key = the_key(preflight=result(in_regions(home, west)), check_mode=True, strategy="on_demand")
+
+    assert [(one["region"], one["purpose"]) for one in key["operations"]] == [
+        ("eu-central-1", "stage"),
+        ("eu-west-1", "stage"),
+        ("eu-central-1", "rotate"),
+    ]
+
+
+def test_every_region_is_told_and_one_that_is_down_is_the_longest_interruption() -> None:
+    home = entry(calls=calls(*PAIR))
+    west = entry(key_state="PendingImport", calls=calls(*PAIR[:2], at=30), error=error(heal="h"), operations=PAIR[:2])
+    seen = by_region(shown(valid_to="2031-01-01T00:00:00+00:00"), shown("PendingImport"))
+    checked = result(in_regions(entry(operations=()), entry(operations=())), before=[seen])
+
+    key = the_key(preflight=BOTH, attempts=[result(in_regions(home, west, error=error("west")))], verified=checked)
+
+    assert (key["outcome"], key["unavailable_seconds"], key["unavailable_from_epoch"]) == ("failed", None, START + 31)
+    assert [
+        (one["region"], one["key_state_before"], one["key_state_after"], one["valid_to"], one["error"])
+        for one in key["regions"]
+    ] == [
+        ("eu-central-1", "Enabled", "Enabled", "2031-01-01T00:00:00Z", None),
+        ("eu-west-1", "Enabled", "PendingImport", None, "it failed"),
+    ]
+
+
+def test_a_key_in_one_region_has_no_list_of_regions() -> None:
+    key = the_key(attempts=[DONE])
+
+    assert key["regions"] == [] and {one["region"] for one in key["operations"]} == {"eu-central-1"}
+
+
+# -- a key in the place of another -------------------------------------------------------------------------------------
+
+SWAP = ("CreateKey", "TagResource", "ImportKeyMaterial", "UpdateAlias")
+NEW = {"new_key_id": "new", "new_key_arn": arn("new"), "new_key_state": "Enabled", "aliases": ["alias/one"]}
+
+
+def replaced(check_mode: bool = False, **other: Any) -> dict[str, Any]:
+    """The key in the report of a run that has replaced it."""
+    canary = {"kind": "mac", "verdict": "passed", "note": None}
+    done = entry(operations=SWAP, calls=calls(*SWAP), canary=canary, **{**NEW, "rolled_back": False, **other})
+    after = [shown("Disabled", new_key={"key_id": "new", "aliases": ["alias/one"], **shown(current=B)})]
+    seen = result(entry(operations=(), key_state="Disabled"), before=after)
+    state = {"preflight": result(done, after=after)} if check_mode else {"attempts": [result(done)], "verified": seen}
+    if not check_mode:
+        state["preflight"] = result(entry(operations=SWAP))
+    return the_key(strategy="alias", check_mode=check_mode, **state)
+
+
+@pytest.mark.parametrize("check_mode", [False, True])
+def test_the_new_key_is_what_is_there_afterwards(check_mode: bool) -> None:
+    key = replaced(check_mode)
+
+    assert (key["key_id"], key["before"]["key_state"]) == ("one", "Enabled")
+    assert (key["after"]["key_id"], key["after"]["current_key_material_id"]) == ("new", B)
+    assert [one["purpose"] for one in key["operations"]] == ["create", "link", "import", "move"]
+    assert (key["state"], key["unavailable_seconds"]) == ("alias", 0.02 if check_mode else 0.0)
+    assert key["canary"]["verdict"] == ("planned" if check_mode else "passed")
+
+
+def test_what_became_of_the_old_key() -> None:
+    assert replaced()["replacement"] == {
+        "new_key_id": "new",
+        "new_key_arn": arn("new"),
+        "aliases": ["alias/one"],
+        "rolled_back": False,
+        "old_key_state": "Disabled",
+    }
+    assert replaced(rolled_back=True, aliases=[])["replacement"]["rolled_back"] is True
+
+
+def test_other_strategies_replace_no_key() -> None:
+    assert the_key(attempts=[DONE], verified=WELL)["replacement"] is None
+    refusal = result(entry(operations=(), changed=False, error=error("no", "RefusedByPlan")))
+    assert the_key(strategy="alias", preflight=refusal)["replacement"] is None

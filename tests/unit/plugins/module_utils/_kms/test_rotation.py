@@ -21,11 +21,13 @@ from ansible_collections.byok.aws.tests.unit.plugins.module_utils._kms.runs impo
 from ansible_collections.byok.aws.tests.unit.plugins.module_utils._kms.runs import A
 from ansible_collections.byok.aws.tests.unit.plugins.module_utils._kms.runs import B
 from ansible_collections.byok.aws.tests.unit.plugins.module_utils._kms.runs import arn
+from ansible_collections.byok.aws.tests.unit.plugins.module_utils._kms.runs import by_region
 from ansible_collections.byok.aws.tests.unit.plugins.module_utils._kms.runs import calls
 from ansible_collections.byok.aws.tests.unit.plugins.module_utils._kms.runs import canaries
 from ansible_collections.byok.aws.tests.unit.plugins.module_utils._kms.runs import entry
 from ansible_collections.byok.aws.tests.unit.plugins.module_utils._kms.runs import error
 from ansible_collections.byok.aws.tests.unit.plugins.module_utils._kms.runs import facts
+from ansible_collections.byok.aws.tests.unit.plugins.module_utils._kms.runs import in_regions
 from ansible_collections.byok.aws.tests.unit.plugins.module_utils._kms.runs import result
 from ansible_collections.byok.aws.tests.unit.plugins.module_utils._kms.runs import shown
 
@@ -224,6 +226,44 @@ def test_only_the_latest_batch_is_rescued() -> None:
     assert course(facts("one", "two", attempts=[result(DOWN), second]))["to_rescue"] == []
 
 
+# -- a key in the place of another -------------------------------------------------------------------------------------
+
+SWAP = ("CreateKey", "TagResource", "ImportKeyMaterial", "UpdateAlias")
+
+
+def replacing(**other: Any) -> dict[str, Any]:
+    return facts(strategy="alias", preflight=result(entry(operations=SWAP)), **other)
+
+
+def test_a_replacement_takes_nothing_away() -> None:
+    """A key that had lost its material before, and whose replacement fails, is no reason to stop the run."""
+    failed = result(entry(operations=SWAP[:1], key_state="PendingImport", error=error()))
+
+    found = course(replacing(attempts=[failed]))
+
+    assert (found["stopped"], found["to_rescue"]) == (False, [])
+    assert found["failures"] == ["one: it failed"]
+
+
+@pytest.mark.parametrize("state", ["PendingImport", "PendingDeletion", "Disabled", "Enabled"])
+def test_what_became_of_the_old_key_is_not_judged_by_its_state(state: str) -> None:
+    done = replacing(attempts=[result(entry(operations=SWAP))])
+    done["preflight"]["diff"] = [{"before": shown("Disabled"), "after": shown()}]
+
+    for left, told in (((), 0), (("UpdateAlias",), 1)):
+        done["verified"] = result(entry(operations=left), before=[shown(state)])
+        assert len(course(done)["failures"]) == told
+
+
+def test_a_replacement_that_is_not_finished_is_never_skipped() -> None:
+    written = journal(replacing(attempts=[result(entry(operations=SWAP))]), False, START + 30)
+    assert written["keys"][0]["status"] == "done"
+
+    assert course(replacing(journal=written))["to_do"] == [0]
+    done = facts(strategy="alias", preflight=result(entry(operations=())), journal=written)
+    assert course(done)["to_do"] == []
+
+
 # -- the end -----------------------------------------------------------------------------------------------------------
 
 
@@ -354,3 +394,92 @@ def test_the_progress_tells_the_time_that_the_quotas_take() -> None:
     assert course(given)["progress"] == "0 done, 0 failed, 30 left, about 4 s by the quotas of KMS"
     given["run"] = {**given["run"], "stage": "", "request_rates": {"GetParametersForImport": 30}}
     assert course(given)["progress"] == "0 done, 0 failed, 30 left, about 4 s by the quotas of KMS"
+
+
+# -- keys in several Regions -------------------------------------------------------------------------------------------
+
+EVERYWHERE = result(in_regions(entry(), entry()), before=[by_region(shown(), shown())])
+WEST_DOWN = in_regions(
+    entry(), entry(key_state="PendingImport", operations=PAIR[:2], error=error(heal="x")), error=error("west", heal="y")
+)
+
+
+def in_two(**other: Any) -> dict[str, Any]:
+    return facts(preflight=EVERYWHERE, **other)
+
+
+def test_the_plan_names_the_regions() -> None:
+    (line,) = course(in_two())["plan"]
+
+    assert line.startswith("one (SYMMETRIC_DEFAULT) in eu-central-1, eu-west-1: ImportKeyMaterial, ")
+
+
+def test_a_replica_without_its_material_is_rescued_and_told() -> None:
+    way = course(in_two(attempts=[result(WEST_DOWN)]))
+
+    assert (way["to_rescue"], way["stopped"]) == ([0], True)
+    assert way["failures"] == ["one: west; THE KEY CANNOT BE USED in eu-west-1; to heal it: y"]
+
+
+@pytest.mark.parametrize(
+    ("before", "seen", "told"),
+    [
+        (by_region(shown(), shown()), by_region(shown(), shown()), None),
+        (by_region(shown(), shown()), by_region(shown(), shown("PendingImport")), "is PendingImport in eu-west-1: not"),
+        (by_region(shown(), shown("Disabled")), by_region(shown(), shown()), "was Disabled in eu-west-1 before"),
+    ],
+    ids=["well", "down", "enabled"],
+)
+def test_the_look_afterwards_goes_into_every_region(before: Any, seen: Any, told: str | None) -> None:
+    state = facts(preflight=result(in_regions(entry(), entry()), before=[before]))
+    state["attempts"] = [result(in_regions(entry(), entry()))]
+    state["verified"] = result(in_regions(entry(operations=()), entry(operations=())), before=[seen])
+
+    failures = course(state)["failures"]
+
+    assert len(failures) == (1 if told else 0)
+    assert not told or told in failures[0]
+
+
+@pytest.mark.parametrize(
+    ("left", "proof", "fine"),
+    [
+        (("ImportKeyMaterial",), "reimport", True),
+        (("ImportKeyMaterial",), "fingerprint", False),
+        (PAIR, "reimport", False),
+    ],
+)
+def test_what_is_left_in_a_region_counts_unless_it_only_proves(left: Any, proof: str, fine: bool) -> None:
+    entries = in_regions(entry(operations=()), entry(operations=left, proof=proof), operations=list(left))
+    state = in_two(attempts=[EVERYWHERE], verified=result(entries, before=[by_region(shown(), shown())]))
+
+    assert (course(state)["failures"] == []) is fine
+
+
+@pytest.mark.parametrize(
+    ("since", "to_do"),
+    [(by_region(shown(), shown()), []), (by_region(shown(), shown("PendingImport")), [0])],
+    ids=["the same", "lost in a Region since"],
+)
+def test_a_journal_keeps_every_region(since: Any, to_do: list[int]) -> None:
+    written = journal(in_two(attempts=[EVERYWHERE]), finished=False, now=START + 20)
+    again = facts(preflight=result(in_regions(entry(), entry()), before=[since]), journal=written)
+
+    assert written["keys"][0]["regions"] == {"eu-central-1": "Enabled", "eu-west-1": "Enabled"}
+    assert course(again)["to_do"] == to_do
+
+
+def test_a_warning_about_a_replica_goes_to_its_key() -> None:
+    text = f"the key {arn('one').replace('eu-central-1', 'eu-west-1')} was disabled"
+
+    (track,) = tracks(in_two(attempts=[{**EVERYWHERE, "warnings": [text]}]))
+
+    assert track.attempts[0].warnings == (text,)
+
+
+def test_a_canary_is_proved_where_it_was_taken() -> None:
+    replica = arn("one").replace("eu-central-1", "eu-west-1")
+    state = in_two(taken=canaries("taken"), attempts=[EVERYWHERE])
+    state["looks"][0]["key_arn"] = replica
+
+    assert course(state)["to_prove"][0]["key"]["key_id"] == replica

@@ -1,0 +1,16 @@
+# Copyright: byok.aws contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Run the module kms_key_replacement as kms_imported_material is run: without its arguments ever lying in a file."""
+
+from __future__ import annotations
+
+from ansible_collections.byok.aws.plugins.action.kms_imported_material import ActionModule as MaterialAction
+
+
+class ActionModule(MaterialAction):
+    """The module of the same name, through a pipe."""
+
+    _module = "byok.aws.kms_key_replacement"
+    _material_options = ("key_material", "key_material_description", "key_material_file")

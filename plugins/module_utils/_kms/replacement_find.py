@@ -1,0 +1,138 @@
+# Copyright: byok.aws contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Read what a replacement needs to know: the key that is named, and the other of the two, if an earlier run made it."""
+
+from __future__ import annotations
+
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from dataclasses import field
+from dataclasses import replace
+from datetime import datetime
+from typing import Any
+from typing import Callable
+
+from . import api
+from . import external_api
+from . import external_find
+from . import models
+from .errors import AnsibleKMSError
+from .errors import refused
+from .external import TOKEN_TAG
+from .models import Request
+from .options import POOL_SIZE
+from .pacing import Turns
+from .read import read_key
+from .replacement_plan import REPLACED_BY
+from .replacement_plan import Party
+from .replacement_plan import replaced_id
+
+
+def read_party(
+    kms: api.Connection, request: Request, key_id: str, refusal: Callable[[models.Key], str | None]
+) -> Party:
+    """A key with its tags and aliases. Raises AnsibleKMSError, also for what refusal says of it."""
+    young = kms.young
+    key = read_key(kms, replace(request, key_id=key_id))
+    kms.young = kms.young or young
+    problem = refusal(key)
+    if problem:
+        raise refused(problem)
+    return Party(key, external_api.get_tags(kms, key.arn), _aliases(kms, key.arn))
+
+
+def _aliases(kms: api.Connection, arn: str) -> dict[str, datetime | None]:
+    found: list[Any] = api._pages(kms, "ListAliases", "Aliases", KeyId=arn, Limit=100)
+    return {one["AliasName"]: one.get("CreationDate") for one in sorted(found, key=lambda one: str(one["AliasName"]))}
+
+
+def successor(
+    kms: api.Connection, request: Request, named: Party, refusal: Callable[[models.Key], str | None]
+) -> Party | None:
+    """The key that a tag says was made to replace this one. One that is on its way out was given up."""
+    arn = named.tags.get(REPLACED_BY)
+    if arn is None:
+        return None
+    # It may be seconds old, and that KMS does not know it yet must not lead to another one.
+    before, kms.young = kms.young, request.wait
+    try:
+        found = read_party(kms, request, arn, refusal)
+    except AnsibleKMSError as error:
+        if error.code != "NotFoundException":
+            raise
+        raise refused(
+            f"the tag {REPLACED_BY} of the key {named.key.arn} names {arn}, which does not exist; if KMS has deleted "
+            "it, remove the tag, and run the task again"
+        ) from None
+    finally:
+        kms.young = before or kms.young
+    return None if found.key.key_state in models.DELETION_STATES else found
+
+
+def predecessor(
+    kms: api.Connection, request: Request, key_id: str, refusal: Callable[[models.Key], str | None]
+) -> Party | None:
+    """The key that was replaced; None when KMS has deleted it meanwhile."""
+    young, kms.young = kms.young, False
+    try:
+        return read_party(kms, request, key_id, refusal)
+    except AnsibleKMSError as error:
+        if error.code != "NotFoundException":
+            raise
+        return None
+    finally:
+        kms.young = young
+
+
+@dataclass
+class Nursery:
+    """The replacements among the keys of the Region, by the key that each replaces.
+
+    They are looked for once in a call, and only when a key may have to be made: an earlier run may have died after
+    CreateKey. That costs one DescribeKey for every key, and one ListResourceTags for each of origin EXTERNAL.
+    """
+
+    kms: api.Connection
+    _found: dict[str, list[str]] | None = None
+    _known: set[str] = field(default_factory=set)
+    _lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def replacements_of(self, key_id: str) -> tuple[str, ...]:
+        """ARNs. Raises AnsibleKMSError."""
+        with self._lock:
+            if self._found is None:
+                self._found = self._look()
+            return tuple(self._found.get(key_id, ()))
+
+    @property
+    def known(self) -> frozenset[str]:
+        """The keys that need not be looked at again."""
+        with self._lock:
+            return frozenset(self._known)
+
+    def add(self, arn: str) -> None:
+        """A key that this call has made."""
+        with self._lock:
+            self._known.add(arn)
+
+    def _look(self) -> dict[str, list[str]]:
+        arns = api.list_keys(self.kms)
+        self._known.update(arns)
+        found: dict[str, list[str]] = {}
+        with ThreadPoolExecutor(max_workers=max(1, min(POOL_SIZE, len(arns)))) as pool:
+            for arn, replaced in zip(arns, pool.map(self._replaced_by, arns)):
+                if replaced:
+                    found.setdefault(replaced, []).append(arn)
+        return found
+
+    def _replaced_by(self, arn: str) -> str | None:
+        """The ID of the key that this one replaces. Keys that the caller may not read are passed over."""
+        own = api.Connection(self.kms.client, arn, Turns(self.kms.turns.pacer))
+        key = external_find.or_none(lambda: external_api.describe(own, arn), external_find._UNSEEN)
+        if key is None or key.origin != "EXTERNAL" or key.in_deletion:
+            return None
+        tags = external_find.or_none(lambda: external_api.get_tags(own, arn), external_find._UNSEEN) or {}
+        return replaced_id(tags.get(TOKEN_TAG))
