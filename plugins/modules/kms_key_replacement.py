@@ -12,7 +12,8 @@ short_description: Put new material to work in a new AWS KMS key, and move the a
 description:
   - Replaces an AWS KMS key whose origin is C(EXTERNAL) by a new one like it - key spec, key usage, policy, tags and description -
     with new key material, and moves its aliases. It is the way to new material for HMAC, RSA and elliptic curve keys, which keep
-    one material for life; symmetric keys can be rotated instead (M(byok.aws.kms_imported_material) with O(byok.aws.kms_imported_material#module:state=current)).
+    one material for life; symmetric keys can be rotated instead (M(byok.aws.kms_imported_material) with
+    O(byok.aws.kms_imported_material#module:state=current)).
   - Before an alias moves, the new key has to do a piece of work. Afterwards every alias is resolved; when one does not lead to the
     new key, all go back to the old one.
   - A run that is cut short, or whose answers get lost, is finished by the same task. A second new key is never made.

@@ -30,10 +30,13 @@ def lab(_emulator, monkeypatch):
 
 @pytest.fixture
 def impatient(monkeypatch):
-    """Retries and waiters without their pauses."""
+    """Retries and waiters without their pauses, and the quotas of KMS out of the way."""
+    from ansible_collections.byok.aws.plugins.module_utils._kms import pacing
     from ansible_collections.byok.aws.plugins.module_utils._kms import retries
     from ansible_collections.byok.aws.plugins.module_utils._kms import waiters
 
+    # Hundreds of repetitions at the pace of KMS would take an hour; the pace itself is tested with the fleet.
+    monkeypatch.setattr(pacing, "QUOTAS", dict.fromkeys(pacing.QUOTAS, 10_000))
     monkeypatch.setattr(retries, "FIRST_DELAY", 0.001)
     monkeypatch.setattr(retries, "LONGEST_DELAY", 0.002)
     monkeypatch.setattr(waiters, "STATE_DELAY", 0.05)

@@ -177,7 +177,7 @@ def test_the_aliases_named_move_and_the_others_later(rlab: ReplacementLab) -> No
     assert (rlab.target(ALIAS), rlab.target(SECOND)) == (old, first["new_key_id"])
     assert rlab.done(aliases=[SECOND])["changed"] is False
     assert rlab.done(key_id=SECOND, aliases=[SECOND])["changed"] is False
-    kept = rlab.run(aliases=[SECOND], old_key="delete")
+    kept = rlab.replace(aliases=[SECOND], old_key="delete")
     assert kept["failed"] and "alias/payments, alias/third would go on leading" in kept["msg"]
 
     rest = rlab.done(old_key="disable")
@@ -276,7 +276,7 @@ def test_many_keys_of_which_one_fails(rlab: ReplacementLab, tmp_path: Path) -> N
     ]
     rlab.emulator.faults([denied("TagResource", key_id=others["two"])])
 
-    result = rlab.run(keys=keys, old_key="disable", journal_path=str(journal))
+    result = rlab.replace(keys=keys, old_key="disable", journal_path=str(journal))
 
     assert result["failed"] and "1 failed (alias/two)" in result["msg"] and "kms:TagResource" in result["msg"]
     first, second, third = result["kms_keys"]
@@ -365,7 +365,7 @@ def test_refused_before_anything_is_made(rlab: ReplacementLab, make: Any, option
     before, keys = rlab.mark(), rlab.all_keys()
 
     for check_mode in (True, False):
-        result = rlab.run(check_mode=check_mode, **options)
+        result = rlab.replace(check_mode=check_mode, **options)
         assert result["failed"] and said in result["msg"], result["msg"]
         assert result["error"]["code"] in ("RefusedByPlan", "InvalidInput", "NotFoundException")
 
@@ -375,7 +375,7 @@ def test_refused_before_anything_is_made(rlab: ReplacementLab, make: Any, option
 def test_a_key_without_an_alias_is_refused(rlab: ReplacementLab) -> None:
     old = rlab.filled(alias=None)
 
-    result = rlab.run(key_id=old)
+    result = rlab.replace(key_id=old)
 
     assert result["failed"] and "has no alias, so that there is nothing to move" in result["msg"]
 
@@ -404,7 +404,7 @@ def test_what_cannot_be_meant_is_refused_before_kms_is_asked(
 ) -> None:
     before = rlab.mark()
 
-    result = rlab.run(**options)
+    result = rlab.replace(**options)
 
     assert result["failed"] and said in result["msg"], result["msg"]
     assert rlab.calls(before) == []
@@ -428,7 +428,7 @@ def test_a_missing_permission_stops_it_before_a_key_is_made(rlab: ReplacementLab
         # Only what changes something cannot be tried beforehand.
         if check_mode and operation == "CreateKey":
             continue
-        result = rlab.run(check_mode=check_mode)
+        result = rlab.replace(check_mode=check_mode)
         assert result["failed"] and hint in result["msg"] and result["error"]["code"] == DENIED
     rlab.emulator.faults([])
     assert rlab.all_keys() == [old]
@@ -472,10 +472,10 @@ def test_it_is_gone_on_with(rlab: ReplacementLab, label: str | None, linked: boo
 def test_a_key_begun_with_other_material_is_no_reason_for_a_second(rlab: ReplacementLab) -> None:
     old = rlab.old("ECC_NIST_P256")
     rlab.emulator.faults([denied("UpdateAlias")])
-    new = rlab.run("ECC_NIST_P256")["new_key_id"]
+    new = rlab.replace("ECC_NIST_P256")["new_key_id"]
     rlab.emulator.faults([])
 
-    result = rlab.run("ECC_NIST_P256", "newer")
+    result = rlab.replace("ECC_NIST_P256", "newer")
 
     assert result["failed"] and "which has other material" in result["msg"] and new in result["msg"]
     assert sorted(rlab.all_keys()) == sorted([old, new])
@@ -489,7 +489,7 @@ def test_several_that_were_made_are_for_a_person_to_look_at(rlab: ReplacementLab
     old = rlab.old()
     both = {half_made(rlab, old, linked=False), half_made(rlab, old, linked=False)}
 
-    result = rlab.run()
+    result = rlab.replace()
 
     assert result["failed"] and all(one in result["msg"] for one in both)
 
@@ -499,7 +499,7 @@ def test_a_new_key_that_kms_does_not_show_is_no_reason_for_a_second(rlab: Replac
     arn = rlab.metadata(old)["Arn"].replace(old, "0987dcba-09fe-87dc-65ba-ab0987654321")
     rlab.kms.tag_resource(KeyId=old, Tags=[{"TagKey": REPLACED_BY, "TagValue": arn}])
 
-    result = rlab.run()
+    result = rlab.replace()
 
     assert result["failed"] and f"names {arn}, which does not exist" in result["msg"]
     assert rlab.all_keys() == [old]
@@ -510,7 +510,7 @@ def test_no_alias_moves_to_a_disabled_key(rlab: ReplacementLab) -> None:
     new = rlab.done(aliases=[ALIAS])["new_key_id"]
     rlab.kms.disable_key(KeyId=new)
 
-    result = rlab.run()
+    result = rlab.replace()
 
     assert result["failed"] and "is Disabled, and no alias is moved" in result["msg"]
     assert rlab.target(SECOND) == old

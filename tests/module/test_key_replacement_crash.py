@@ -88,9 +88,9 @@ def test_killed_with_sigkill(
     monkeypatch.setattr("crash.CHANGING", CHANGING)
     old = made(rlab, case)
 
-    assert killed_at(point, lambda: rlab.run(case.spec, **case.options)), "the run never got to this point"
+    assert killed_at(point, lambda: rlab.replace(case.spec, **case.options)), "the run never got to this point"
     predicted = rlab.done(case.spec, check_mode=True, **case.options)
-    result = rlab.run(case.spec, **case.options)
+    result = rlab.replace(case.spec, **case.options)
 
     left = case.operations[point.number - (point.moment == "before") :]
     assert result["operations"] == predicted["operations"] == left
@@ -115,7 +115,7 @@ def test_one_fault(rlab: ReplacementLab, case: Case, number: int, fault: str, ta
     rlab.emulator.faults([{"operation": operation, "nth": nth, "times": 1, **how}])
     before = rlab.mark()
 
-    result = rlab.run(case.spec, **case.options)
+    result = rlab.replace(case.spec, **case.options)
 
     assert sum(call["outcome"] != "Success" for call in rlab.emulator.calls()[before:]) >= 1, "the fault did not strike"
     assert result.get("operations") == case.operations, result["msg"]
@@ -133,14 +133,14 @@ def test_a_permission_that_is_missing_at_first(rlab: ReplacementLab, number: int
     nth = case.operations[: number + 1].count(operation)
     rlab.emulator.faults([{"operation": operation, "nth": nth, "times": 1, "code": DENIED}])
 
-    result = rlab.run(case.spec, **case.options)
+    result = rlab.replace(case.spec, **case.options)
 
     assert result["failed"] and f"kms:{operation}" in result["msg"]
     assert rlab.target(ALIAS) == rlab.target(SECOND) == (old if operation != "DisableKey" else result["new_key_id"])
     heal = "ansible localhost -m byok.aws.kms_key_replacement -a 'key_id=arn:"
     assert result["error"]["heal_command"].startswith(heal)
     assert result["rolled_back"] is (nth == 2)
-    assert_ended_well(rlab, case, old, rlab.run(case.spec, **case.options))
+    assert_ended_well(rlab, case, old, rlab.replace(case.spec, **case.options))
 
 
 def calls_of(lab: ReplacementLab, operation: str, **options: Any) -> int:
@@ -161,7 +161,7 @@ def test_an_alias_that_cannot_be_verified_goes_back(rlab: ReplacementLab, code: 
     old = rlab.old(SYMMETRIC, SECOND)
     rlab.emulator.faults([{"operation": "DescribeKey", "nth": count + later, "times": 1000, "code": code}])
 
-    result = rlab.run(wait_timeout=0)
+    result = rlab.replace(wait_timeout=0)
 
     rlab.emulator.faults([])
     assert result["failed"] and result["error"]["code"] in (code, "WaitTimeout"), result
@@ -176,11 +176,11 @@ def test_an_alias_that_cannot_be_verified_goes_back(rlab: ReplacementLab, code: 
 def test_what_an_earlier_run_has_moved_goes_back_as_well(rlab: ReplacementLab, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("crash.CHANGING", CHANGING)
     old = rlab.old(SYMMETRIC, SECOND)
-    assert killed_at(Point(4, "after"), rlab.run)
+    assert killed_at(Point(4, "after"), rlab.replace)
     assert rlab.target(ALIAS) != rlab.target(SECOND) == old
     rlab.emulator.faults([{"operation": "UpdateAlias", "nth": 1, "times": 1, "code": DENIED}])
 
-    result = rlab.run()
+    result = rlab.replace()
 
     assert result["failed"] and result["rolled_back"] is True
     assert rlab.target(ALIAS) == rlab.target(SECOND) == old
@@ -191,7 +191,7 @@ def test_an_alias_that_cannot_be_taken_back_is_named_with_the_way(rlab: Replacem
     old = rlab.old(SYMMETRIC, SECOND)
     rlab.emulator.faults([{"operation": "UpdateAlias", "nth": 2, "times": 1000, "code": DENIED}])
 
-    result = rlab.run()
+    result = rlab.replace()
 
     assert (result["rolled_back"], result["aliases"]) == (False, [ALIAS])
     arn = rlab.metadata(old)["Arn"]
@@ -209,7 +209,7 @@ def test_no_alias_moves_when_the_canary_fails(rlab: ReplacementLab, spec: str, o
     old = rlab.old(spec, SECOND)
     rlab.emulator.faults([{"operation": operation, "every": 1, "code": "KeyUnavailableException"}])
 
-    result = rlab.run(spec, wait_timeout=0)
+    result = rlab.replace(spec, wait_timeout=0)
 
     rlab.emulator.faults([])
     assert result["failed"] and result["error"]["code"] == "CanaryFailed" and "no alias was moved" in result["msg"]
@@ -224,7 +224,7 @@ def test_an_operation_that_never_works_leaves_at_most_one_new_key(rlab: Replacem
     for code in ("KMSInternalException", "LimitExceededException"):
         rlab.emulator.faults([{"operation": operation, "every": 1, "code": code}])
         for _time in range(2):
-            assert rlab.run(wait_timeout=1)["error"]["code"] == code
+            assert rlab.replace(wait_timeout=1)["error"]["code"] == code
     rlab.emulator.faults([])
 
     assert len(rlab.all_keys()) == (1 if operation == "CreateKey" else 2)
@@ -265,8 +265,8 @@ def test_killed_while_changes_show_late(rlab: ReplacementLab, number: int, monke
     old = made(rlab, case)
     rlab.emulator.config(lag_seconds=0.6)
 
-    assert killed_at(Point(number, "after"), rlab.run)
-    result = rlab.run()
+    assert killed_at(Point(number, "after"), rlab.replace)
+    result = rlab.replace()
 
     rlab.emulator.config(lag_seconds=0)
     assert_ended_well(rlab, case, old, result)
@@ -276,7 +276,7 @@ def test_nothing_of_the_material_is_in_the_results(rlab: ReplacementLab) -> None
     rlab.old(SYMMETRIC, SECOND)
     rlab.emulator.faults([{"operation": "UpdateAlias", "nth": 2, "times": 1, "code": DENIED}])
 
-    text = json.dumps([rlab.run(diff=True), rlab.run(diff=True), rlab.run(diff=True, check_mode=True)])
+    text = json.dumps([rlab.replace(diff=True), rlab.replace(diff=True), rlab.replace(diff=True, check_mode=True)])
 
     content = material(SYMMETRIC, "new")
     assert b64(content) not in text and content.hex() not in text

@@ -616,9 +616,9 @@ def scenario_a_journal_that_is_complete_makes_the_next_rotation_skip_nothing(sta
 
 
 def scenario_ctrl_c_leaves_no_key_down_and_the_next_run_knows_what_was_done(stage: Stage) -> None:
-    keys = [stage.key(f"k{number}", SYMMETRIC) for number in range(12)]
+    keys = [stage.key(f"k{number}", SYMMETRIC) for number in range(14)]
     before = stage.lab.mark()
-    rates = {"GetParametersForImport": 1000, "DeleteImportedKeyMaterial": 2}
+    rates = {"GetParametersForImport": 1000, "DeleteImportedKeyMaterial": 1}
 
     def some_deleted() -> bool:
         return len(deletions(stage, before)) >= 2

@@ -32,7 +32,7 @@ TAGS = [{"TagKey": "owner", "TagValue": "payments"}, {"TagKey": "byok:other", "T
 class ReplacementLab(ExternalLab):
     """A lab for keys that are replaced."""
 
-    def run(
+    def replace(
         self, spec: str = SYMMETRIC, label: str = "new", check_mode: bool = False, diff: bool = False, **options: Any
     ) -> dict[str, Any]:
         arguments = {**CONNECTION, "endpoint_url": self.emulator.url, **options}
@@ -48,7 +48,7 @@ class ReplacementLab(ExternalLab):
 
     def done(self, *arguments: Any, **options: Any) -> dict[str, Any]:
         """The result of a run that must not fail."""
-        result = self.run(*arguments, **options)
+        result = self.replace(*arguments, **options)
         assert not result.get("failed"), result["msg"]
         return result
 
