@@ -227,10 +227,8 @@ def test_a_token_refused_after_the_deletion_is_replaced(lab: Lab, impatient: Non
 
 def test_a_lasting_failure_after_the_deletion_names_the_cure(lab: Lab, impatient: None) -> None:
     key_id = lab.own_key(valid_for="30d")
-    faults = [
-        {"operation": "ImportKeyMaterial", "nth": number, "code": "KMSInternalException"} for number in range(2, 99)
-    ]
-    lab.emulator.faults(faults)
+    lasting = {"nth": 2, "times": 100_000}
+    lab.emulator.faults([{"operation": "ImportKeyMaterial", "code": "KMSInternalException", **lasting}])
 
     result = reimport(lab, key_id, wait_timeout=1)
 
