@@ -24,6 +24,11 @@ from materials import b64
 from materials import import_elsewhere
 from materials import material
 
+# A shell without job control has what it starts in the background ignore SIGINT, and that is inherited.
+_HEARS_CTRL_C = (
+    "import os, signal, sys; signal.signal(signal.SIGINT, signal.SIG_DFL); "
+    "os.execv(sys.executable, [sys.executable, *sys.argv[1:]])"
+)
 _KEPT = ("PATH", "HOME", "LANG", "LC_ALL", "PYTHONPATH", "VIRTUAL_ENV")
 
 
@@ -115,7 +120,7 @@ class Stage:
             "ANSIBLE_NOCOLOR": "true",
         }
         return subprocess.Popen(
-            [sys.executable, "-m", "ansible", "playbook", *arguments],
+            [sys.executable, "-c", _HEARS_CTRL_C, "-m", "ansible", "playbook", *arguments],
             env=environment,
             cwd=self.root,
             stdin=subprocess.DEVNULL,
@@ -149,7 +154,13 @@ class Stage:
             assert time.monotonic() < deadline, "the moment to kill it never came"
             time.sleep(0.01)
         os.killpg(process.pid, number)
-        self.seen.append(process.communicate()[0])
+        while True:
+            try:
+                self.seen.append(process.communicate(timeout=2)[0])
+                return
+            except subprocess.TimeoutExpired:
+                # On a loaded machine ansible-playbook was seen to miss a Ctrl-C; whoever sits there presses it again.
+                os.killpg(process.pid, number)
 
     def leaks(self) -> list[Any]:
         """Every material that stands in an output, a journal, a report or a page, in whatever form."""

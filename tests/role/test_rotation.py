@@ -616,7 +616,7 @@ def scenario_a_journal_that_is_complete_makes_the_next_rotation_skip_nothing(sta
 
 
 def scenario_ctrl_c_leaves_no_key_down_and_the_next_run_knows_what_was_done(stage: Stage) -> None:
-    keys = [stage.key(f"k{number}", SYMMETRIC) for number in range(14)]
+    keys = [stage.key(f"k{number}", SYMMETRIC) for number in range(20)]
     before = stage.lab.mark()
     rates = {"GetParametersForImport": 1000, "DeleteImportedKeyMaterial": 1}
 
