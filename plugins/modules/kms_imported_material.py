@@ -544,11 +544,10 @@ request_ids:
 """
 
 from ansible_collections.amazon.aws.plugins.module_utils.modules import AnsibleAWSModule
-from ansible_collections.byok.aws.plugins.module_utils._kms.fleet import Outcome
+from ansible_collections.byok.aws.plugins.module_utils._kms.arguments import one_or_many
 from ansible_collections.byok.aws.plugins.module_utils._kms.fleet import run
-from ansible_collections.byok.aws.plugins.module_utils._kms.models import EXPIRES
-from ansible_collections.byok.aws.plugins.module_utils._kms.models import NEVER
 from ansible_collections.byok.aws.plugins.module_utils._kms.options import client_config
+from ansible_collections.byok.aws.plugins.module_utils._kms.results import Outcome
 from ansible_collections.byok.aws.plugins.module_utils._kms.specs import WRAPPING_ALGORITHMS
 from ansible_collections.byok.aws.plugins.module_utils._kms.specs import WRAPPING_KEY_SPECS
 
@@ -556,36 +555,16 @@ from ansible_collections.byok.aws.plugins.module_utils._kms.specs import WRAPPIN
 def argument_spec():
     per_key = {
         "state": {"type": "str", "choices": ["absent", "present", "reimported", "current"]},
-        "key_material": {"type": "str", "no_log": True},
-        "key_material_file": {"type": "path", "no_log": False},
         "encrypted_key_material": {"type": "str", "no_log": True},
         "import_token": {"type": "str", "no_log": True},
         "key_material_id": {"type": "str", "no_log": False},
         "all_materials": {"type": "bool"},
-        "key_material_description": {"type": "str", "no_log": False},
-        "valid_to": {"type": "str"},
-        "valid_for": {"type": "str"},
-        "renew_before": {"type": "str"},
-        "expiration_model": {"type": "str", "choices": [EXPIRES, NEVER]},
         "wrapping_algorithm": {"type": "str", "choices": list(WRAPPING_ALGORITHMS)},
         "wrapping_key_spec": {"type": "str", "choices": list(WRAPPING_KEY_SPECS), "no_log": False},
-        "wait": {"type": "bool"},
-        "wait_timeout": {"type": "int"},
-        "force": {"type": "bool"},
         "regions": {"type": "list", "elements": "str"},
     }
-    entry = {"key_id": {"type": "str", "required": True}, **per_key}
-    defaults = {"state": "present", "all_materials": False, "wait": True, "force": False}
-    top = {name: {**one, "default": defaults[name]} if name in defaults else one for name, one in per_key.items()}
-    return {
-        "key_id": {"type": "str"},
-        "keys": {"type": "list", "elements": "dict", "no_log": False, "options": entry},
-        "request_rates": {"type": "dict"},
-        "stage": {"type": "str", "choices": ["prepare", "change"]},
-        "stage_path": {"type": "path"},
-        "journal_path": {"type": "path"},
-        **top,
-    }
+    common = {"stage": {"type": "str", "choices": ["prepare", "change"]}, "stage_path": {"type": "path"}}
+    return one_or_many(per_key, {"state": "present", "all_materials": False}, common)
 
 
 def main():

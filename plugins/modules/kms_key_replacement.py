@@ -446,24 +446,16 @@ kms_keys:
 """
 
 from ansible_collections.amazon.aws.plugins.module_utils.modules import AnsibleAWSModule
-from ansible_collections.byok.aws.plugins.module_utils._kms.fleet import Outcome
-from ansible_collections.byok.aws.plugins.module_utils._kms.models import EXPIRES
-from ansible_collections.byok.aws.plugins.module_utils._kms.models import NEVER
+from ansible_collections.byok.aws.plugins.module_utils._kms.arguments import one_or_many
 from ansible_collections.byok.aws.plugins.module_utils._kms.options import client_config
 from ansible_collections.byok.aws.plugins.module_utils._kms.replacement import run
+from ansible_collections.byok.aws.plugins.module_utils._kms.results import Outcome
 from ansible_collections.byok.aws.plugins.module_utils._kms.specs import HYBRID
 from ansible_collections.byok.aws.plugins.module_utils._kms.specs import OAEP
 
 
 def argument_spec():
     per_key = {
-        "key_material": {"type": "str", "no_log": True},
-        "key_material_file": {"type": "path", "no_log": False},
-        "key_material_description": {"type": "str", "no_log": False},
-        "valid_to": {"type": "str"},
-        "valid_for": {"type": "str"},
-        "renew_before": {"type": "str"},
-        "expiration_model": {"type": "str", "choices": [EXPIRES, NEVER]},
         "wrapping_algorithm": {"type": "str", "choices": [*OAEP, *HYBRID]},
         "wrapping_key_spec": {"type": "str", "choices": ["RSA_4096", "RSA_3072", "RSA_2048"], "no_log": False},
         "aliases": {"type": "list", "elements": "str"},
@@ -471,27 +463,9 @@ def argument_spec():
         "pending_window": {"type": "int"},
         "canary": {"type": "bool"},
         "bypass_policy_lockout_safety_check": {"type": "bool"},
-        "wait": {"type": "bool"},
-        "wait_timeout": {"type": "int"},
-        "force": {"type": "bool"},
     }
-    entry = {"key_id": {"type": "str", "required": True}, **per_key}
-    defaults = {
-        "old_key": "leave",
-        "pending_window": 30,
-        "canary": True,
-        "bypass_policy_lockout_safety_check": False,
-        "wait": True,
-        "force": False,
-    }
-    top = {name: {**one, "default": defaults[name]} if name in defaults else one for name, one in per_key.items()}
-    return {
-        "key_id": {"type": "str"},
-        "keys": {"type": "list", "elements": "dict", "no_log": False, "options": entry},
-        "request_rates": {"type": "dict"},
-        "journal_path": {"type": "path"},
-        **top,
-    }
+    defaults = {"old_key": "leave", "pending_window": 30, "canary": True, "bypass_policy_lockout_safety_check": False}
+    return one_or_many(per_key, defaults, {})
 
 
 def main():

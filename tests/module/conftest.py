@@ -10,7 +10,9 @@ import collections
 
 import pytest
 from emulator_process import EmulatorProcess
+from external_lab import ExternalLab
 from lab import Lab
+from replacement_lab import ReplacementLab
 
 
 @pytest.fixture(scope="session")
@@ -40,6 +42,27 @@ def impatient(monkeypatch):
     monkeypatch.setattr(retries, "FIRST_DELAY", 0.001)
     monkeypatch.setattr(retries, "LONGEST_DELAY", 0.002)
     monkeypatch.setattr(waiters, "STATE_DELAY", 0.05)
+
+
+@pytest.fixture
+def xlab(lab, impatient, monkeypatch):
+    """A lab for the keys themselves, in which nothing takes long."""
+    from ansible_collections.byok.aws.plugins.module_utils._kms import external_execute
+
+    monkeypatch.setattr(external_execute, "SECOND_LOOK", 0.01)
+    lab.emulator.config(transient_seconds=0.2)
+    return ExternalLab(lab.emulator, lab.kms)
+
+
+@pytest.fixture
+def rlab(lab, impatient, monkeypatch):
+    """A lab for keys that are replaced, in which nothing takes long."""
+    from ansible_collections.byok.aws.plugins.module_utils._kms import canary
+    from ansible_collections.byok.aws.plugins.module_utils._kms import external_execute
+
+    monkeypatch.setattr(external_execute, "SECOND_LOOK", 0.01)
+    monkeypatch.setattr(canary, "PAUSE", 0.01)
+    return ReplacementLab(lab.emulator, lab.kms)
 
 
 _TALLY: collections.Counter[str] = collections.Counter()

@@ -11,10 +11,10 @@ from typing import Callable
 
 import pytest
 from cases import SYMMETRIC
-from cases import UNPACED
 from cases import Case
 from cases import prepare
 from crash import Point
+from crash import fault_at
 from crash import killed_at
 from lab import Lab
 from materials import b64
@@ -52,8 +52,7 @@ POINTS = [
 
 
 def run(lab: Lab, case: Case, key_id: str) -> dict[str, Any]:
-    given = {"key_material": b64(material(case.spec, case.given)), "request_rates": UNPACED}
-    return lab.run(key_id=key_id, **given, **case.options)
+    return lab.run(key_id=key_id, key_material=b64(material(case.spec, case.given)), **case.options)
 
 
 def assert_ended_well(lab: Lab, case: Case, key_id: str, check: Callable[[], None], result: dict[str, Any]) -> None:
@@ -103,9 +102,7 @@ def test_lost_answer(quick: Lab, case: Case, point: Point, tally: Callable[[str]
     predicted = quick.run(
         key_id=key_id, key_material=b64(material(case.spec, case.given)), check_mode=True, **case.options
     )["operations"]
-    operation = predicted[point.number - 1]
-    nth = predicted[: point.number].count(operation)
-    quick.emulator.faults([{"operation": operation, "nth": nth, "times": 1, "drop_after": True}])
+    quick.emulator.faults([fault_at(predicted, point.number - 1, "drop_after")])
 
     result = run(quick, case, key_id)
 

@@ -16,7 +16,6 @@ from external_lab import SYMMETRIC
 from external_lab import TOKEN
 from external_lab import ExternalLab
 from external_lab import policy
-from external_lab import xlab
 from materials import SPECS
 from materials import b64
 from materials import import_elsewhere
@@ -26,7 +25,6 @@ from module_runner import CONNECTION
 from module_runner import run_module
 
 WEST = "eu-west-1"
-__all__ = ["xlab"]
 
 
 @pytest.mark.parametrize("spec", SPECS)

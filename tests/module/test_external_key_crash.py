@@ -13,17 +13,16 @@ from typing import Any
 from typing import Callable
 
 import pytest
+from crash import FAULTS
 from crash import Point
+from crash import fault_at
 from crash import killed_at
 from external_lab import ALIAS
 from external_lab import SYMMETRIC
 from external_lab import ExternalLab
 from external_lab import policy
-from external_lab import xlab
 from materials import import_elsewhere
 from materials import material
-
-__all__ = ["xlab"]
 
 CHANGING = {
     "CreateKey",
@@ -162,7 +161,7 @@ def test_killed_with_sigkill(
     tally("crash points of kms_external_key")
 
 
-@pytest.mark.parametrize("fault", ["drop_after", "drop_before", "KMSInternalException", "ThrottlingException"])
+@pytest.mark.parametrize("fault", FAULTS)
 @pytest.mark.parametrize(
     ("case", "number"),
     [
@@ -174,10 +173,7 @@ def test_killed_with_sigkill(
 def test_one_fault(xlab: ExternalLab, case: Case, number: int, fault: str, tally: Callable[[str], None]) -> None:
     wanted = undisturbed(xlab, case)
     case.make(xlab)
-    operation = case.operations[number]
-    nth = case.operations[: number + 1].count(operation)
-    how = {fault: True} if fault.startswith("drop") else {"code": fault}
-    xlab.emulator.faults([{"operation": operation, "nth": nth, "times": 1, **how}])
+    xlab.emulator.faults([fault_at(case.operations, number, fault)])
     before = xlab.mark()
 
     result = xlab.run(**case.options)

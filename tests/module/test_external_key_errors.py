@@ -12,9 +12,6 @@ import pytest
 from external_lab import ALIAS
 from external_lab import ExternalLab
 from external_lab import policy
-from external_lab import xlab
-
-__all__ = ["xlab"]
 
 KEY = "1234abcd-12ab-34cd-56ef-1234567890ab"
 WEST = "eu-west-1"

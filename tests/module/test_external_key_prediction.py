@@ -15,9 +15,6 @@ from external_lab import ALIAS
 from external_lab import READING
 from external_lab import ExternalLab
 from external_lab import policy
-from external_lab import xlab
-
-__all__ = ["xlab"]
 
 WEST = "eu-west-1"
 OLD_TAGS = [{"TagKey": "old", "TagValue": "1"}]

@@ -11,7 +11,6 @@ from typing import Callable
 
 import pytest
 from cases import SYMMETRIC
-from cases import UNPACED
 from cases import Case
 from cases import prepare
 from lab import CHANGING
@@ -53,8 +52,7 @@ def fault(kind: str) -> dict[str, Any]:
 
 
 def task(lab: Lab, case: Case, key_id: str, **more: Any) -> dict[str, Any]:
-    given = {"key_material": b64(material(case.spec, case.given)), "request_rates": UNPACED}
-    return lab.run(key_id=key_id, **given, **case.options, **more)
+    return lab.run(key_id=key_id, key_material=b64(material(case.spec, case.given)), **case.options, **more)
 
 
 @pytest.fixture

@@ -23,9 +23,6 @@ from replacement_lab import SECOND
 from replacement_lab import SYMMETRIC
 from replacement_lab import WHOLE
 from replacement_lab import ReplacementLab
-from replacement_lab import rlab
-
-__all__ = ["rlab"]
 
 DENIED = "AccessDeniedException"
 

@@ -13,7 +13,9 @@ from typing import Any
 from typing import Callable
 
 import pytest
+from crash import FAULTS
 from crash import Point
+from crash import fault_at
 from crash import killed_at
 from materials import b64
 from materials import material
@@ -22,9 +24,6 @@ from replacement_lab import SECOND
 from replacement_lab import SYMMETRIC
 from replacement_lab import WHOLE
 from replacement_lab import ReplacementLab
-from replacement_lab import rlab
-
-__all__ = ["rlab"]
 
 CHANGING = {"CreateKey", "TagResource", "ImportKeyMaterial", "UpdateAlias", "DisableKey", "ScheduleKeyDeletion"}
 DENIED = "AccessDeniedException"
@@ -98,7 +97,7 @@ def test_killed_with_sigkill(
     tally("crash points of kms_key_replacement")
 
 
-@pytest.mark.parametrize("fault", ["drop_after", "drop_before", "KMSInternalException", "ThrottlingException"])
+@pytest.mark.parametrize("fault", FAULTS)
 @pytest.mark.parametrize(
     ("case", "number"),
     [
@@ -109,10 +108,7 @@ def test_killed_with_sigkill(
 )
 def test_one_fault(rlab: ReplacementLab, case: Case, number: int, fault: str, tally: Callable[[str], None]) -> None:
     old = made(rlab, case)
-    operation = case.operations[number]
-    nth = case.operations[: number + 1].count(operation)
-    how = {fault: True} if fault.startswith("drop") else {"code": fault}
-    rlab.emulator.faults([{"operation": operation, "nth": nth, "times": 1, **how}])
+    rlab.emulator.faults([fault_at(case.operations, number, fault)])
     before = rlab.mark()
 
     result = rlab.replace(case.spec, **case.options)

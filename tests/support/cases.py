@@ -10,11 +10,8 @@ from dataclasses import dataclass
 from typing import Any
 from typing import Callable
 
-from ansible_collections.byok.aws.plugins.module_utils._kms.pacing import QUOTAS
 from lab import Lab
 
-# Hundreds of repetitions at the pace of KMS would take an hour; the pace itself is tested with the fleet.
-UNPACED = dict.fromkeys(QUOTAS, 10_000)
 SYMMETRIC = "SYMMETRIC_DEFAULT"
 MESSAGE = b"from before the crash"
 

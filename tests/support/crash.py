@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import signal
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 from typing import Callable
@@ -22,6 +23,17 @@ class Point:
 
     number: int
     moment: str
+
+
+# What can happen to a call, and is over at the next: before and after KMS has carried it out, and instead of that.
+FAULTS = ("drop_after", "drop_before", "KMSInternalException", "ThrottlingException")
+
+
+def fault_at(operations: Sequence[str], position: int, fault: str) -> dict[str, Any]:
+    """The rule by which the call at this position (from 0) of these operations fails once."""
+    operation = operations[position]
+    how = {fault: True} if fault.startswith("drop") else {"code": fault}
+    return {"operation": operation, "nth": operations[: position + 1].count(operation), "times": 1, **how}
 
 
 def killed_at(point: Point, run: Callable[[], Any]) -> bool:

@@ -9,7 +9,6 @@ from __future__ import annotations
 import json
 from typing import Any
 
-import pytest
 from ansible.module_utils.common import warnings as ansible_warnings
 from lab import Lab
 from materials import create_key
@@ -85,13 +84,3 @@ class ExternalLab(Lab):
         """Every key that is not on its way out."""
         listed = [one["KeyId"] for one in self.kms.list_keys(Limit=1000)["Keys"]]
         return [key_id for key_id in listed if self.state(key_id) != "PendingDeletion"]
-
-
-@pytest.fixture
-def xlab(lab: Lab, impatient: None, monkeypatch: pytest.MonkeyPatch) -> ExternalLab:
-    """A lab for keys in which nothing takes long."""
-    from ansible_collections.byok.aws.plugins.module_utils._kms import external_execute
-
-    monkeypatch.setattr(external_execute, "SECOND_LOOK", 0.01)
-    lab.emulator.config(transient_seconds=0.2)
-    return ExternalLab(lab.emulator, lab.kms)

@@ -9,12 +9,10 @@ from __future__ import annotations
 import json
 from typing import Any
 
-import pytest
 from ansible.module_utils.common import warnings as ansible_warnings
 from cases import proof
 from external_lab import ExternalLab
 from external_lab import policy
-from lab import Lab
 from materials import b64
 from materials import import_elsewhere
 from materials import material
@@ -90,14 +88,3 @@ class ReplacementLab(ExternalLab):
 
 def _text(document: dict[str, Any]) -> str:
     return json.dumps(document)
-
-
-@pytest.fixture
-def rlab(lab: Lab, impatient: None, monkeypatch: pytest.MonkeyPatch) -> ReplacementLab:
-    """A lab for keys that are replaced, in which nothing takes long."""
-    from ansible_collections.byok.aws.plugins.module_utils._kms import canary
-    from ansible_collections.byok.aws.plugins.module_utils._kms import external_execute
-
-    monkeypatch.setattr(external_execute, "SECOND_LOOK", 0.01)
-    monkeypatch.setattr(canary, "PAUSE", 0.01)
-    return ReplacementLab(lab.emulator, lab.kms)

@@ -18,6 +18,8 @@ from email.utils import parsedate_to_datetime
 from typing import Any
 from typing import Callable
 
+from ansible_collections.amazon.aws.plugins.module_utils.tagging import boto3_tag_list_to_ansible_dict
+
 from .errors import AnsibleKMSError
 from .errors import KMSErrorHandler
 from .models import Expiration
@@ -159,7 +161,7 @@ def key_from_answer(answer: Answer, call: Call) -> Key:
     )
 
 
-def _pages(kms: Connection, operation: str, items: str, **parameters: Any) -> list[Answer]:
+def pages(kms: Connection, operation: str, items: str, **parameters: Any) -> list[Answer]:
     """All items of an operation that answers in pages. botocore's paginators would go past pacing and retries."""
     found: list[Answer] = []
     marker: dict[str, str] = {}
@@ -174,7 +176,7 @@ def _pages(kms: Connection, operation: str, items: str, **parameters: Any) -> li
 def list_materials(kms: Connection, arn: str) -> tuple[Material, ...]:
     """ListKeyRotations with every material, oldest first, a staged one last. Symmetric keys only."""
     wanted = {"KeyId": arn, "IncludeKeyMaterial": "ALL_KEY_MATERIAL", "Limit": 1000}
-    return tuple(_material(entry) for entry in _pages(kms, "ListKeyRotations", "Rotations", **wanted))
+    return tuple(_material(entry) for entry in pages(kms, "ListKeyRotations", "Rotations", **wanted))
 
 
 def _material(entry: Answer) -> Material:
@@ -246,19 +248,26 @@ def generate_mac(kms: Connection, arn: str, message: bytes, algorithm: str) -> b
 
 def list_keys(kms: Connection) -> list[str]:
     """The ARNs of every key of the Region; ListKeys tells nothing else about them."""
-    return [str(entry["KeyArn"]) for entry in _pages(kms, "ListKeys", "Keys", Limit=1000)]
+    return [str(entry["KeyArn"]) for entry in pages(kms, "ListKeys", "Keys", Limit=1000)]
 
 
 def list_aliases(kms: Connection) -> dict[str, list[str]]:
     """The alias names of every key of the Region, by key ID."""
     found: dict[str, list[str]] = {}
-    for alias in _pages(kms, "ListAliases", "Aliases", Limit=100):
+    for alias in pages(kms, "ListAliases", "Aliases", Limit=100):
         if alias.get("TargetKeyId"):
             found.setdefault(alias["TargetKeyId"], []).append(alias["AliasName"])
     return found
 
 
+def get_tags(kms: Connection, arn: str) -> dict[str, str]:
+    """Every tag of a key (ListResourceTags)."""
+    tags: dict[str, str] = boto3_tag_list_to_ansible_dict(
+        pages(kms, "ListResourceTags", "Tags", KeyId=arn), "TagKey", "TagValue"
+    )
+    return tags
+
+
 def get_tag(kms: Connection, arn: str, name: str) -> str | None:
-    """The value of a tag (ListResourceTags), or None."""
-    tags = {tag["TagKey"]: tag["TagValue"] for tag in _pages(kms, "ListResourceTags", "Tags", KeyId=arn)}
-    return tags.get(name)
+    """The value of a tag, or None."""
+    return get_tags(kms, arn).get(name)

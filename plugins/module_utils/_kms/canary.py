@@ -15,7 +15,6 @@ import os
 import time
 from collections.abc import Mapping
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass
 from dataclasses import field
@@ -30,9 +29,9 @@ from .errors import AnsibleKMSError
 from .errors import invalid
 from .identifiers import key_id_problem
 from .models import Key
-from .options import POOL_SIZE
 from .pacing import Pacer
 from .pacing import Turns
+from .threads import each
 
 NONE = "none"
 ENCRYPT = "encrypt"
@@ -74,8 +73,7 @@ class Finding:
 def visit_all(client: Any, wishes: Sequence[Wanted], region: str | None) -> list[dict[str, Any]]:
     """The entries of the result, in the order of the wishes."""
     pacer = Pacer()
-    with ThreadPoolExecutor(max_workers=max(1, min(POOL_SIZE, len(wishes)))) as pool:
-        return list(pool.map(lambda one: visit(api.Connection(client, one.key_id, Turns(pacer)), one, region), wishes))
+    return each(lambda one: visit(api.Connection(client, one.key_id, Turns(pacer)), one, region), wishes)
 
 
 def visit(kms: api.Connection, wanted: Wanted, region: str | None = None) -> dict[str, Any]:

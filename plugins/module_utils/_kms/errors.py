@@ -19,6 +19,8 @@ except ImportError:
 from ansible_collections.amazon.aws.plugins.module_utils.errors import AWSErrorHandler
 from ansible_collections.amazon.aws.plugins.module_utils.exceptions import AnsibleAWSError
 
+from .identifiers import arn_account
+
 # Codes of our own, beside AWS's in the field error.code of a result.
 INVALID_INPUT = "InvalidInput"
 REFUSED = "RefusedByPlan"
@@ -111,6 +113,26 @@ class AnsibleKMSError(AnsibleAWSError):
         text = advice.format(key=self.key, operation=self.operation, permission=f"kms:{self.operation}")
         said = f"{self.code}: {self.aws_message}" if self.aws_message else self.code
         return f"{self.operation}: {text} ({said})"
+
+
+def explained(error: AnsibleKMSError, key_id: str | None) -> str:
+    """The sentence of an error on a key as the caller named it: an ARN may be of another account."""
+    account = arn_account(key_id) if key_id else None
+    if error.code == "NotFoundException" and account:
+        return f"{error.sentence}; the ARN names the account {account}: the credentials must be of that account"
+    return error.sentence
+
+
+def error_fields(error: AnsibleKMSError, message: str, **more: Any) -> dict[str, Any]:
+    """The field error of a result."""
+    return {
+        "code": error.code,
+        "message": message,
+        "aws_message": error.aws_message or None,
+        "operation": error.operation,
+        "request_id": error.request_id,
+        **more,
+    }
 
 
 class KMSErrorHandler(AWSErrorHandler):

@@ -16,7 +16,6 @@ from datetime import timezone
 from typing import Any
 
 from ansible_collections.amazon.aws.plugins.module_utils.tagging import ansible_dict_to_boto3_tag_list
-from ansible_collections.amazon.aws.plugins.module_utils.tagging import boto3_tag_list_to_ansible_dict
 
 from . import api
 from . import models
@@ -81,17 +80,9 @@ def get_policy(kms: api.Connection, arn: str) -> dict[str, Any]:
     return policy
 
 
-def get_tags(kms: api.Connection, arn: str) -> dict[str, str]:
-    """Every tag of a key (ListResourceTags)."""
-    tags: dict[str, str] = boto3_tag_list_to_ansible_dict(
-        api._pages(kms, "ListResourceTags", "Tags", KeyId=arn), "TagKey", "TagValue"
-    )
-    return tags
-
-
 def get_aliases(kms: api.Connection, arn: str) -> tuple[str, ...]:
     """The alias names of one key (ListAliases)."""
-    found = api._pages(kms, "ListAliases", "Aliases", KeyId=arn, Limit=100)
+    found = api.pages(kms, "ListAliases", "Aliases", KeyId=arn, Limit=100)
     return tuple(sorted(alias["AliasName"] for alias in found))
 
 
@@ -114,12 +105,6 @@ def created(answer: api.Answer, step: KeyStep) -> ExternalKey:
     given = step.parameters
     key = from_metadata(answer["KeyMetadata"], answer)
     return replace(key, tags=dict(given["Tags"]), policy=given.get("Policy"), aliases=())
-
-
-def replica_arn(key: ExternalKey, region: str) -> str:
-    """Related multi-Region keys differ in the Region of their ARN alone."""
-    parts = key.arn.split(":")
-    return ":".join([*parts[:3], region, *parts[4:]])
 
 
 def symmetric_with_history(key: ExternalKey) -> bool:

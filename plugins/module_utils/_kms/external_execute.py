@@ -29,6 +29,7 @@ from .external import KeyWish
 from .external import apply
 from .external_plan import make_plan
 from .external_plan import policies_differ
+from .identifiers import arn_in
 from .retries import ATTEMPTS
 from .retries import ambiguous
 from .retries import pauses
@@ -275,7 +276,7 @@ class KeyExecution:
         if done & {"CreateKey", "PutKeyPolicy"}:
             policy = self._readable(external_api.get_policy, wanted.arn, policy)
         if done & {"CreateKey", "TagResource", "UntagResource"}:
-            tags = self._readable(external_api.get_tags, wanted.arn, tags)
+            tags = self._readable(api.get_tags, wanted.arn, tags)
         if done & {"CreateKey", "CreateAlias", "UpdateAlias"}:
             aliases = self._readable(external_api.get_aliases, wanted.arn, aliases)
         return replace(seen, policy=policy, tags=tags, aliases=aliases)
@@ -288,7 +289,7 @@ class KeyExecution:
     def _wait_for_replica(self, region: str) -> None:
         """A new replica is Creating for seconds, and takes no material until that is over."""
         own = api.Connection(self.connect(region), f"{self.wish.name} in {region}", self.kms.turns)
-        arn = external_api.replica_arn(self._known_key, region)
+        arn = arn_in(self._known_key.arn, region)
         seen: list[str] = []
 
         def look() -> dict[str, Any]:

@@ -11,7 +11,6 @@ others looked at: an earlier run may have died after CreateKey, and left a key t
 from __future__ import annotations
 
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from typing import Any
 from typing import Callable
@@ -27,12 +26,12 @@ from .external import TOKEN_TAG
 from .external import ExternalKey
 from .external import Found
 from .external import KeyWish
-from .options import POOL_SIZE
 from .pacing import Turns
 from .read import YOUNG
+from .threads import each
 
 T = TypeVar("T")
-_UNSEEN = ("AccessDeniedException", "NotFoundException", "InvalidArnException")
+UNSEEN = ("AccessDeniedException", "NotFoundException", "InvalidArnException")
 
 
 def find(kms: api.Connection, wish: KeyWish) -> Found:
@@ -68,7 +67,7 @@ def _named(kms: api.Connection, wish: KeyWish, key_id: str) -> ExternalKey | Non
             raise
         if not wish.present:
             return None
-        if not wish.wait or "alias/" in key_id or not or_none(lambda: external_api.get_tags(kms, key_id)):
+        if not wish.wait or "alias/" in key_id or not or_none(lambda: api.get_tags(kms, key_id)):
             raise
     # Another part of KMS knows the key already: it is new, and worth waiting for.
     kms.young = True
@@ -110,7 +109,7 @@ def enriched(kms: api.Connection, wish: KeyWish, key: ExternalKey) -> ExternalKe
     return replace(
         key,
         policy=or_none(lambda: external_api.get_policy(kms, key.arn), () if wish.policy is not None else denied),
-        tags=or_none(lambda: external_api.get_tags(kms, key.arn), () if wish.tags is not None else denied),
+        tags=or_none(lambda: api.get_tags(kms, key.arn), () if wish.tags is not None else denied),
         aliases=or_none(lambda: external_api.get_aliases(kms, key.arn), denied),
     )
 
@@ -184,17 +183,14 @@ def _matching(kms: api.Connection, wish: KeyWish, arns: Sequence[str]) -> list[E
 
     def read(arn: str) -> ExternalKey | None:
         own = api.Connection(kms.client, arn, Turns(kms.turns.pacer))
-        key = or_none(lambda: external_api.describe(own, arn), _UNSEEN)
+        key = or_none(lambda: external_api.describe(own, arn), UNSEEN)
         return key if key and key.origin == "EXTERNAL" and _token(own, arn) == wish.token else None
 
-    if not arns:
-        return []
-    with ThreadPoolExecutor(max_workers=min(POOL_SIZE, len(arns))) as pool:
-        return [key for key in pool.map(read, arns) if key is not None]
+    return [key for key in each(read, arns) if key is not None]
 
 
 def _token(kms: api.Connection, arn: str) -> str | None:
-    return (or_none(lambda: external_api.get_tags(kms, arn), _UNSEEN) or {}).get(TOKEN_TAG)
+    return (or_none(lambda: api.get_tags(kms, arn), UNSEEN) or {}).get(TOKEN_TAG)
 
 
 def made_since(kms: api.Connection, wish: KeyWish, known: frozenset[str]) -> ExternalKey | None:

@@ -18,6 +18,8 @@ from . import api
 from . import external_api
 from . import external_find
 from .errors import AnsibleKMSError
+from .errors import error_fields
+from .errors import explained
 from .errors import refused
 from .errors import unexpected
 from .external import ExternalKey
@@ -26,10 +28,10 @@ from .external import KeyWish
 from .external_execute import KeyExecution
 from .external_options import read_wish
 from .external_plan import make_plan
-from .identifiers import arn_account
 from .models import ENABLED
 from .pacing import Pacer
 from .pacing import Turns
+from .results import Outcome
 from .results import instant
 
 # What an operation needs beside the permission that has its name.
@@ -54,15 +56,6 @@ _POLICY_HINT = (
 
 
 @dataclass(frozen=True)
-class KeyOutcome:
-    """What the module returns: the arguments of exit_json or, when failed, of fail_json."""
-
-    failed: bool
-    result: dict[str, Any]
-    warnings: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True)
 class KeyResult:
     """What became of the key, or in check mode would become of it."""
 
@@ -84,7 +77,7 @@ def run(
     connect: Callable[[str | None], Any],
     check_mode: bool,
     with_diff: bool = False,
-) -> KeyOutcome:
+) -> Outcome:
     """Everything is validated before the connection is made, everything is planned before anything is changed."""
     name = str(options.get("key_id") or options.get("alias") or options.get("creation_token"))
     try:
@@ -162,42 +155,33 @@ def _executed(result: KeyResult, execution: KeyExecution | None) -> KeyResult:
     )
 
 
-def explained(error: AnsibleKMSError, key_id: str | None) -> str:
+def advised(error: AnsibleKMSError, key_id: str | None) -> str:
     """The sentence of an error, with what is peculiar to the operation."""
-    sentence = error.sentence
+    sentence = explained(error, key_id)
     if error.code == "AccessDeniedException" and error.operation in _ALSO:
         sentence += f"; {_ALSO[error.operation]}"
     if error.code == "MalformedPolicyDocumentException":
         sentence += f"; {_POLICY_HINT}"
-    account = arn_account(key_id) if key_id else None
-    if error.code == "NotFoundException" and account:
-        sentence += f"; the ARN names the account {account}: the credentials must be of that account"
     return sentence
 
 
 def _error(error: AnsibleKMSError, wish: KeyWish | None, execution: KeyExecution | None = None) -> dict[str, Any]:
-    sentence = explained(error, wish.key_id if wish else None)
+    sentence = advised(error, wish.key_id if wish else None)
     if execution is not None and execution.done:
         arn = f" on the key {execution.key.arn}" if execution.key else ""
         sentence += f"; done until then{arn}: {', '.join(execution.done)}; run the task again, it goes on from there"
-    return {
-        "code": error.code,
-        "message": sentence,
-        "aws_message": error.aws_message or None,
-        "operation": error.operation,
-        "request_id": error.request_id,
-    }
+    return error_fields(error, sentence)
 
 
 # -- results -----------------------------------------------------------------------------------------------------------
 
 
-def outcome(result: KeyResult, with_diff: bool) -> KeyOutcome:
+def outcome(result: KeyResult, with_diff: bool) -> Outcome:
     shown = entry(result)
     returned = {**shown, "msg": sentence(result), "kms_keys": [shown]}
     if with_diff:
         returned["diff"] = diff(result)
-    return KeyOutcome(result.error is not None, returned, result.warnings)
+    return Outcome(result.error is not None, returned, result.warnings)
 
 
 def entry(result: KeyResult) -> dict[str, Any]:

@@ -36,7 +36,7 @@ _MOST_TAGS = 49
 
 def read_wish(options: Mapping[str, Any], region: str | None) -> KeyWish:
     """The wish behind the options. Raises AnsibleKMSError (InvalidInput) with a sentence."""
-    alias = _alias_name(options.get("alias"), region)
+    alias = alias_name(options.get("alias"), region)
     policy = _policy(options.get("policy"))
     tags = _tags(options.get("tags"))
     wish = KeyWish(
@@ -90,7 +90,7 @@ def _identity_problems(wish: KeyWish, region: str | None) -> Iterator[str]:
         yield f"creation_token has to have 1 to {_LONGEST_TOKEN} characters: it becomes the value of a tag"
 
 
-def _alias_name(alias: str | None, region: str | None) -> str | None:
+def alias_name(alias: str | None, region: str | None) -> str | None:
     """The name in an alias name or alias ARN."""
     if alias is None:
         return None

@@ -12,12 +12,11 @@ import threading
 from collections.abc import Iterator
 from collections.abc import Mapping
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any
 from typing import Callable
+from typing import TypeVar
 from typing import Union
 
 from .errors import AnsibleKMSError
@@ -26,7 +25,6 @@ from .errors import unexpected
 from .gateway import Connect
 from .gateway import Gateway
 from .manage import Job
-from .options import POOL_SIZE
 from .options import Stage
 from .options import Wish
 from .options import read_stage
@@ -38,12 +36,16 @@ from .progress import Phase
 from .progress import Progress
 from .progress import total
 from .regions import Group
+from .results import Outcome
 from .results import Result
 from .results import diff
 from .results import entry
 from .results import record
 from .results import sentence
 from .stage import write
+from .threads import each
+
+T = TypeVar("T")
 
 # A key in one Region, or in several.
 AnyJob = Union[Job, Group]
@@ -52,33 +54,43 @@ AnyJob = Union[Job, Group]
 READING: Operations = MappingProxyType({"DescribeKey": 1, "ListKeyRotations": 1})
 
 
-@dataclass(frozen=True)
-class Outcome:
-    """What the module returns: the arguments of exit_json or, when failed, of fail_json."""
-
-    failed: bool
-    result: dict[str, Any]
-    warnings: tuple[str, ...] = ()
-
-
 def run(
     options: Mapping[str, Any], region: str | None, connect: Connect, check_mode: bool, with_diff: bool = True
 ) -> Outcome:
-    """Everything is validated before the connection is made, everything is planned before anything is changed."""
-    many = options.get("keys") is not None
+    """Bring the keys to the wished states of their material."""
+
+    def read() -> tuple[Sequence[Wish], Stage | None]:
+        return read_wishes(options, region), read_stage(options)
+
+    def make(wishes: tuple[Sequence[Wish], Stage | None], journal: Journal) -> Fleet:
+        return Fleet(Gateway(connect, options.get("request_rates")), *wishes, journal)
+
+    return managed(options, read, make, check_mode, with_diff)
+
+
+def managed(
+    options: Mapping[str, Any],
+    read: Callable[[], T],
+    make: Callable[[T, Journal], Fleet],
+    check_mode: bool,
+    with_diff: bool,
+) -> Outcome:
+    """Everything is validated before the connection is made, everything is planned before anything is changed.
+
+    read: what is wished, from the options; raises AnsibleKMSError. make: the jobs for that, and the connection.
+    """
     try:
-        wishes = read_wishes(options, region)
-        stage = read_stage(options)
+        wished = read()
         journal = Journal(None if check_mode else options.get("journal_path"))
     except AnsibleKMSError as error:
         return _refused(options, error)
     except Exception as error:  # noqa: BLE001 - a traceback could show material
         return _refused(options, unexpected(error, str(options.get("key_id") or "of one of the entries")))
-    fleet = Fleet(Gateway(connect, options.get("request_rates")), wishes, stage, journal)
+    fleet = make(wished, journal)
     with fleet.interruptible():
         fleet.run(check_mode)
     journal.close()
-    return outcome([job.result for job in fleet.jobs], many, with_diff)
+    return outcome([job.result for job in fleet.jobs], options.get("keys") is not None, with_diff)
 
 
 def _refused(options: Mapping[str, Any], error: AnsibleKMSError) -> Outcome:
@@ -129,19 +141,13 @@ class Fleet:
         costs: Sequence[Operations],
         later: Operations = MappingProxyType({}),
     ) -> None:
-        def one(position: int, job: AnyJob) -> None:
-            work(job)
-            self._progress.finish(position, job.result.error is not None)
+        def one(position: int) -> None:
+            work(jobs[position])
+            self._progress.finish(position, jobs[position].result.error is not None)
 
-        if not jobs:
-            return
-        self._progress.begin(Phase(phase, costs), later)
-        if len(jobs) == 1:
-            one(0, jobs[0])
-            return
-        with ThreadPoolExecutor(max_workers=min(POOL_SIZE, len(jobs))) as pool:
-            for done in [pool.submit(one, position, job) for position, job in enumerate(jobs)]:
-                done.result()
+        if jobs:
+            self._progress.begin(Phase(phase, costs), later)
+            each(one, range(len(jobs)))
 
     def _whole(self, job: AnyJob) -> None:
         job.prepare()

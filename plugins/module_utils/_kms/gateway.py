@@ -27,10 +27,10 @@ class Gateway:
         self._connect = connect
         self._rates = rates
         self._lock = threading.Lock()
-        self._home = connect(None)
-        self.region = str(self._home.meta.region_name)
+        home = connect(None)
+        self.region = str(home.meta.region_name)
         self.pacer = Pacer(rates)
-        self._known: dict[str, tuple[Any, Pacer]] = {self.region: (self._home, self.pacer)}
+        self._known: dict[str, tuple[Any, Pacer]] = {self.region: (home, self.pacer)}
 
     def connection(self, key_id: str, region: str | None = None) -> Connection:
         """A connection for the calls on one key."""

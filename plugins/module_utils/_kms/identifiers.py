@@ -51,6 +51,12 @@ def arn_account(key_id: str) -> str | None:
     return match["account"] if match else None
 
 
+def arn_in(arn: str, region: str) -> str:
+    """The ARN of the related multi-Region key in another Region: they share account and key ID."""
+    parts = arn.split(":")
+    return ":".join([*parts[:3], region, *parts[4:]])
+
+
 def material_id_problem(key_material_id: str) -> str | None:
     if _MATERIAL_ID_RE.fullmatch(key_material_id):
         return None

@@ -6,14 +6,12 @@
 
 from __future__ import annotations
 
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from dataclasses import field
 from dataclasses import replace
 from datetime import datetime
 from datetime import timedelta
 from typing import Any
-from typing import Callable
 
 from . import api
 from . import lineage
@@ -24,11 +22,11 @@ from .errors import invalid
 from .identifiers import key_id_problem
 from .models import Key
 from .models import Material
-from .options import POOL_SIZE
 from .pacing import Pacer
 from .pacing import Turns
 from .results import instant
 from .results import key_fields
+from .threads import each
 
 # What a key that may not be read, or is not there, is no reason to fail for.
 _LISTED_CODES = ("AccessDeniedException", "NotFoundException", "InvalidArnException", INVALID_INPUT)
@@ -61,17 +59,10 @@ def survey(client: Any, key_ids: list[str] | None, pacer: Pacer) -> list[Found]:
     def read(key_id: str) -> Found:
         return _read(api.Connection(client, key_id, Turns(pacer)), key_id)
 
-    found = _each(wanted, read)
+    found = each(read, wanted)
     for one in found:
         one.aliases = aliases.get(one.key.key_id, []) if one.key else []
     return [one for one in found if key_ids is not None or one.external]
-
-
-def _each(key_ids: list[str], read: Callable[[str], Found]) -> list[Found]:
-    if len(key_ids) <= 1:
-        return [read(key_id) for key_id in key_ids]
-    with ThreadPoolExecutor(max_workers=min(POOL_SIZE, len(key_ids))) as pool:
-        return list(pool.map(read, key_ids))
 
 
 def _aliases(kms: api.Connection) -> dict[str, list[str]]:

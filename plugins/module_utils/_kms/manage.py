@@ -20,13 +20,14 @@ from . import specs
 from . import stage
 from .errors import INTERRUPTED
 from .errors import AnsibleKMSError
+from .errors import error_fields
+from .errors import explained
 from .errors import invalid
 from .errors import refused
 from .errors import unexpected
 from .execute import Execution
 from .execute import wrapping_choice
 from .expiry import expiry_problem
-from .identifiers import arn_account
 from .material import Secret
 from .material import check
 from .material import require_cryptography
@@ -112,7 +113,7 @@ class Job:
             self.result = replace(self.result, before=key, after=key)
             if self.foreseen is not None:
                 key = with_staged(key, self.foreseen)
-            secret = _admitted(self.wish, key)
+            secret = admitted(self.wish, key)
             evidence = self._find_evidence(key, secret)
             key = read_tag(self.kms, request, key, evidence)
             self._plan_for(key, evidence, secret)
@@ -236,7 +237,7 @@ def failed_result(request: Request, error: AnsibleKMSError | None) -> Result:
     return Result(request.key_id, error=_error(request, error) if error else None)
 
 
-def _admitted(wish: Wish, key: Key) -> Secret | None:
+def admitted(wish: Wish, key: Key) -> Secret | None:
     """The material, once everything about it and the key that can be refused has been. Raises AnsibleKMSError."""
     request = wish.request
     problem = state_refusal(request, key) or _spec_problem(request, key) or expiry_problem(request, key.now)
@@ -288,8 +289,8 @@ def _predicted(result: Result, key: Key, plan: Plan) -> Result:
         after=plan.after,
         changed=plan.changed,
         operations=plan.operations,
-        evidence=_used_proof(plan),
-        key_material_id=_material_id(plan),
+        evidence=used_proof(plan),
+        key_material_id=planned_material_id(plan),
         skip_reason=plan.skip_reason,
         unavailable_seconds=plan.unavailable_seconds,
         warnings=plan.warnings,
@@ -297,12 +298,12 @@ def _predicted(result: Result, key: Key, plan: Plan) -> Result:
     )
 
 
-def _material_id(plan: Plan) -> str | None:
+def planned_material_id(plan: Plan) -> str | None:
     named = [step.key_material_id for step in plan.steps if step.key_material_id]
     return named[0] if named else plan.evidence.key_material_id
 
 
-def _used_proof(plan: Plan) -> Evidence:
+def used_proof(plan: Plan) -> Evidence:
     """The proof that is used: where reading gave none and the key has history, KMS compares at the import."""
     if plan.evidence.verdict == "unknown" and any(step.purpose in ("prove", "restore", "renew") for step in plan.steps):
         return replace(plan.evidence, method="reimport")
@@ -331,23 +332,12 @@ def _calls(kms: api.Connection) -> tuple[dict[str, Any], ...]:
 
 
 def _error(request: Request, error: AnsibleKMSError, execution: Execution | None = None) -> dict[str, Any]:
-    sentence = error.sentence
-    account = arn_account(request.key_id)
-    if error.code == "NotFoundException" and account:
-        sentence += f"; the ARN names the account {account}: the credentials must be of that account"
-    heal = None
+    sentence, heal = explained(error, request.key_id), None
     if execution is not None:
         heal = heal_command(request, execution.key, execution.plan)
         now = "is now" if execution.known else "could not be read again and was last known to be"
         sentence += f"; the key {now} {execution.key.key_state}" + (f"; to heal it: {heal}" if heal else "")
-    return {
-        "code": error.code,
-        "message": sentence,
-        "aws_message": error.aws_message or None,
-        "operation": error.operation,
-        "request_id": error.request_id,
-        "heal_command": heal,
-    }
+    return error_fields(error, sentence, heal_command=heal)
 
 
 def heal_command(request: Request, key: Key, plan: Plan) -> str | None:

@@ -118,6 +118,14 @@ class Key:
         return self.multi_region_type == "REPLICA"
 
     @property
+    def regions(self) -> tuple[str, ...]:
+        """Every Region in which the key is, that of the primary key first."""
+        if self.multi_region_type is None:
+            return (self.region,)
+        primary = self.primary_region or self.region
+        return (primary, *(region for region in self.replica_regions if region != primary))
+
+    @property
     def never_imported(self) -> bool:
         """True only when KMS shows it: HMAC and asymmetric keys look the same before and after a deletion."""
         return self.symmetric and self.key_state == PENDING_IMPORT and self.current_key_material_id is None

@@ -30,6 +30,7 @@ from .models import NEVER
 from .models import Request
 from .stage import Prepared
 from .stage import Wrapped
+from .threads import POOL_SIZE
 
 try:
     from botocore.config import Config
@@ -39,13 +40,13 @@ except ImportError:
 
 T = TypeVar("T")
 
+# In place of the names of Regions.
+ALL_REGIONS = "all"
 _REGION_RE = re.compile(r"all|[a-z]{2}(-[a-z]+)+-[0-9]+")
 
 DEFAULT_WAIT_TIMEOUT = 120
 # A rotation took up to 460 seconds on AWS.
 ROTATION_WAIT_TIMEOUT = 600
-# Threads of one call; at the latencies of AWS enough for the quotas of every changing call.
-POOL_SIZE = 16
 _MATERIAL_OPTIONS = ("key_material", "key_material_file", "encrypted_key_material")
 
 
@@ -269,8 +270,8 @@ def _regions(options: Mapping[str, Any]) -> tuple[str, ...]:
     regions = tuple(options.get("regions") or ())
     if len(set(regions)) < len(regions):
         raise invalid("regions names a Region twice")
-    if "all" in regions and len(regions) > 1:
-        raise invalid("regions: all stands alone")
+    if ALL_REGIONS in regions and len(regions) > 1:
+        raise invalid(f"regions: {ALL_REGIONS} stands alone")
     wrong = [region for region in regions if not _REGION_RE.fullmatch(region)]
     if wrong:
         raise invalid(f"regions: {wrong[0]} is no Region, such as eu-central-1, and not the word all")

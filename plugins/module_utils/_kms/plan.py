@@ -103,17 +103,6 @@ def keep_disabled(key: Key, steps: tuple[Step, ...]) -> tuple[Step, ...]:
     return tuple(kept)
 
 
-def _elsewhere(request: Request, key: Key) -> list[str]:
-    """The Regions of a multi-Region key that the request leaves alone without having said so."""
-    if request.regions or key.multi_region_type is None:
-        return []
-    return [
-        region
-        for region in dict.fromkeys((key.primary_region, *key.replica_regions))
-        if region and region != key.region
-    ]
-
-
 def _warnings(request: Request, key: Key, steps: tuple[Step, ...]) -> tuple[str, ...]:
     warnings: list[str] = []
     operations = [step.operation for step in steps]
@@ -125,8 +114,8 @@ def _warnings(request: Request, key: Key, steps: tuple[Step, ...]) -> tuple[str,
         warnings.append(
             f"an earlier run ended before it could disable the key {request.key_id} again; that is finished now"
         )
-    elsewhere = _elsewhere(request, key)
-    if elsewhere and "DeleteImportedKeyMaterial" in operations:
+    elsewhere = [region for region in key.regions if region != key.region]
+    if elsewhere and not request.regions and "DeleteImportedKeyMaterial" in operations:
         warnings.append(
             f"only the material in {key.region} is meant; the multi-Region key {request.key_id} is untouched in "
             f"{', '.join(elsewhere)}; use regions for those"

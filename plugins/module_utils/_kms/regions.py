@@ -22,10 +22,12 @@ from .errors import invalid
 from .errors import refused
 from .errors import unexpected
 from .gateway import Gateway
+from .identifiers import arn_in
 from .manage import Job
 from .manage import failed_result
 from .models import Key
 from .models import Step
+from .options import ALL_REGIONS
 from .options import Stage
 from .options import Wish
 from .plan_current import NEW
@@ -34,21 +36,11 @@ from .results import Result
 from .results import combined
 from .stage import Prepared
 
-ALL = "all"
-
-
-def key_regions(key: Key) -> tuple[str, ...]:
-    """Every Region in which the key is, that of the primary key first."""
-    if key.multi_region_type is None:
-        return (key.region,)
-    primary = key.primary_region or key.region
-    return (primary, *(region for region in key.replica_regions if region != primary))
-
 
 def chosen_regions(key: Key, wanted: Sequence[str], key_id: str, state: str) -> tuple[str, ...]:
     """The Regions meant, that of the primary key first. Raises AnsibleKMSError for one in which the key is not."""
-    there = key_regions(key)
-    if ALL in wanted:
+    there = key.regions
+    if ALL_REGIONS in wanted:
         return there
     unknown = [region for region in wanted if region not in there]
     if unknown:
@@ -62,7 +54,7 @@ def chosen_regions(key: Key, wanted: Sequence[str], key_id: str, state: str) -> 
 
 def _problem(wish: Wish, key: Key, regions: Sequence[str]) -> str | None:
     """What of the wish does not go with these Regions."""
-    key_id, primary = wish.request.key_id, key_regions(key)[0]
+    key_id, primary = wish.request.key_id, key.regions[0]
     if len(regions) > 1 and wish.wrapped is not None:
         return f"the import token for the key {key_id} works in one Region; give the plaintext"
     if wish.request.description is not None and primary not in regions:
@@ -72,16 +64,10 @@ def _problem(wish: Wish, key: Key, regions: Sequence[str]) -> str | None:
     return None
 
 
-def arn_in(arn: str, region: str) -> str:
-    """The ARN of the related key in another Region: they share account and key ID."""
-    parts = arn.split(":")
-    return ":".join([*parts[:3], region, *parts[4:]])
-
-
 def member_wish(wish: Wish, key: Key, region: str, regions: tuple[str, ...]) -> Wish:
     """What the wish means for the key in one Region."""
     request = replace(wish.request, key_id=arn_in(key.arn, region), regions=regions)
-    if region != key_regions(key)[0]:
+    if region != key.regions[0]:
         # A replica takes its description from the primary key, and is rotated with it.
         state = "present" if request.state == "current" else request.state
         request = replace(request, description=None, state=state)

@@ -21,11 +21,11 @@ from . import models
 from . import replacement_find
 from .canary import Finding
 from .errors import AnsibleKMSError
+from .errors import error_fields
 from .errors import refused
 from .errors import unexpected
 from .external import ExternalKey
-from .external_manage import explained
-from .fleet import Outcome
+from .external_manage import advised
 from .gateway import Connect
 from .gateway import Gateway
 from .material import Secret
@@ -54,6 +54,7 @@ from .replacement_plan import first_refusal
 from .replacement_plan import make_replacement_plan
 from .replacement_plan import new_key_refusal
 from .replacement_plan import refusal_for
+from .results import Outcome
 from .results import Replacement
 from .results import Result
 
@@ -64,21 +65,13 @@ _OTHER_MATERIAL = "IncorrectKeyMaterialException"
 def run(
     options: Mapping[str, Any], region: str | None, connect: Connect, check_mode: bool, with_diff: bool = True
 ) -> Outcome:
-    """Everything is validated before the connection is made, everything is planned before anything is changed."""
-    many = options.get("keys") is not None
-    try:
-        wishes = read_replacements(options, region)
-        journal = Journal(None if check_mode else options.get("journal_path"))
-    except AnsibleKMSError as error:
-        return fleet._refused(options, error)
-    except Exception as error:  # noqa: BLE001 - a traceback could show material
-        return fleet._refused(options, unexpected(error, str(options.get("key_id") or "of one of the entries")))
+    """Replace the keys."""
     rates = {**external_api.RATES, **(options.get("request_rates") or {})}
-    replacements = Replacements(Gateway(connect, rates), wishes, journal)
-    with replacements.interruptible():
-        replacements.run(check_mode)
-    journal.close()
-    return fleet.outcome([job.result for job in replacements.jobs], many, with_diff)
+
+    def make(wishes: Sequence[ReplacementWish], journal: Journal) -> Replacements:
+        return Replacements(Gateway(connect, rates), wishes, journal)
+
+    return fleet.managed(options, lambda: read_replacements(options, region), make, check_mode, with_diff)
 
 
 class Replacements(fleet.Fleet):
@@ -148,7 +141,7 @@ class ReplacementJob(manage.Job):
         wish, request = self.desire, self.desire.request
         named = replacement_find.read_party(self.kms, request, request.key_id, self._refusal)
         self.result = replace(self.result, before=named.key, after=named.key)
-        secret = manage._admitted(wish, blank(named.key))
+        secret = manage.admitted(wish, blank(named.key))
         if secret is None:
             raise AssertionError("there is no replacement without material")
         pair = self._pair(named, secret)
@@ -217,7 +210,7 @@ class ReplacementJob(manage.Job):
             key = blank(pair.old.key)
             return make_plan(request, key, NO_EVIDENCE), key
         request = replace(request, key_id=pair.new.key.arn)
-        manage._admitted(replace(self.desire, request=request), pair.new.key)
+        manage.admitted(replace(self.desire, request=request), pair.new.key)
         evidence = self._verdict(pair.new, secret)
         key = read_tag(self.kms, request, pair.new.key, evidence)
         return make_plan(request, key, evidence), key
@@ -235,8 +228,8 @@ class ReplacementJob(manage.Job):
             after=disposed(old, plan.disposal) if pair.old else predict(key, imports.steps),
             changed=bool(plan.operations),
             operations=plan.operations,
-            evidence=manage._used_proof(imports),
-            key_material_id=manage._material_id(imports),
+            evidence=manage.used_proof(imports),
+            key_material_id=manage.planned_material_id(imports),
             warnings=plan.warnings,
             replacement=Replacement(
                 before=pair.new.key if pair.new else None,
@@ -317,19 +310,12 @@ class ReplacementJob(manage.Job):
         return tuple(asdict(call) for call in self.kms.calls if call.operation in CHANGING)
 
     def _error(self, error: AnsibleKMSError, replacing: ReplacementExecution | None = None) -> dict[str, Any]:
-        sentence, heal = explained(error, self.desire.request.key_id), None
+        sentence, heal = advised(error, self.desire.request.key_id), None
         if replacing is not None and replacing.pair.old is not None:
             old = replacing.pair.old.key
             heal = heal_command(self.desire, old)
             sentence += f"; {_left(replacing, old)}; to heal it: {heal}"
-        return {
-            "code": error.code,
-            "message": sentence,
-            "aws_message": error.aws_message or None,
-            "operation": error.operation,
-            "request_id": error.request_id,
-            "heal_command": heal,
-        }
+        return error_fields(error, sentence, heal_command=heal)
 
 
 def _told(finding: Finding) -> dict[str, Any]:

@@ -7,7 +7,6 @@
 from __future__ import annotations
 
 import threading
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from dataclasses import field
 from dataclasses import replace
@@ -23,12 +22,12 @@ from .errors import AnsibleKMSError
 from .errors import refused
 from .external import TOKEN_TAG
 from .models import Request
-from .options import POOL_SIZE
 from .pacing import Turns
 from .read import read_key
 from .replacement_plan import REPLACED_BY
 from .replacement_plan import Party
 from .replacement_plan import replaced_id
+from .threads import each
 
 
 def read_party(
@@ -41,11 +40,11 @@ def read_party(
     problem = refusal(key)
     if problem:
         raise refused(problem)
-    return Party(key, external_api.get_tags(kms, key.arn), _aliases(kms, key.arn))
+    return Party(key, api.get_tags(kms, key.arn), _aliases(kms, key.arn))
 
 
 def _aliases(kms: api.Connection, arn: str) -> dict[str, datetime | None]:
-    found: list[Any] = api._pages(kms, "ListAliases", "Aliases", KeyId=arn, Limit=100)
+    found: list[Any] = api.pages(kms, "ListAliases", "Aliases", KeyId=arn, Limit=100)
     return {one["AliasName"]: one.get("CreationDate") for one in sorted(found, key=lambda one: str(one["AliasName"]))}
 
 
@@ -122,17 +121,16 @@ class Nursery:
         arns = api.list_keys(self.kms)
         self._known.update(arns)
         found: dict[str, list[str]] = {}
-        with ThreadPoolExecutor(max_workers=max(1, min(POOL_SIZE, len(arns)))) as pool:
-            for arn, replaced in zip(arns, pool.map(self._replaced_by, arns)):
-                if replaced:
-                    found.setdefault(replaced, []).append(arn)
+        for arn, replaced in zip(arns, each(self._replaced_by, arns)):
+            if replaced:
+                found.setdefault(replaced, []).append(arn)
         return found
 
     def _replaced_by(self, arn: str) -> str | None:
         """The ID of the key that this one replaces. Keys that the caller may not read are passed over."""
         own = api.Connection(self.kms.client, arn, Turns(self.kms.turns.pacer))
-        key = external_find.or_none(lambda: external_api.describe(own, arn), external_find._UNSEEN)
+        key = external_find.or_none(lambda: external_api.describe(own, arn), external_find.UNSEEN)
         if key is None or key.origin != "EXTERNAL" or key.in_deletion:
             return None
-        tags = external_find.or_none(lambda: external_api.get_tags(own, arn), external_find._UNSEEN) or {}
+        tags = external_find.or_none(lambda: api.get_tags(own, arn), external_find.UNSEEN) or {}
         return replaced_id(tags.get(TOKEN_TAG))

@@ -78,7 +78,7 @@ def _aliases(key_id: str, options: Mapping[str, Any], region: str | None) -> tup
     if given is None:
         return None
     try:
-        names = [str(external_options._alias_name(one, region)) for one in given]
+        names = [str(external_options.alias_name(one, region)) for one in given]
     except AnsibleKMSError as error:
         raise invalid(f"key {key_id}: {error.message}") from None
     return tuple(dict.fromkeys(names))

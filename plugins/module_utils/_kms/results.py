@@ -31,6 +31,15 @@ T = TypeVar("T")
 
 
 @dataclass(frozen=True)
+class Outcome:
+    """What a module returns: the arguments of exit_json or, when failed, of fail_json."""
+
+    failed: bool
+    result: dict[str, Any]
+    warnings: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
 class Replacement:
     """The key in the place of another, as it was and as it is or will be; without an ARN while it is not made.
 

@@ -1,0 +1,50 @@
+# Copyright: byok.aws contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Argument specs of the modules that are given material, for one key or many."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from .models import EXPIRES
+from .models import NEVER
+
+Spec = dict[str, Any]
+
+# What can be said of the material of one key, wherever it is imported.
+MATERIAL: Spec = {
+    "key_material": {"type": "str", "no_log": True},
+    "key_material_file": {"type": "path", "no_log": False},
+    "key_material_description": {"type": "str", "no_log": False},
+    "valid_to": {"type": "str"},
+    "valid_for": {"type": "str"},
+    "renew_before": {"type": "str"},
+    "expiration_model": {"type": "str", "choices": [EXPIRES, NEVER]},
+    "wait": {"type": "bool"},
+    "wait_timeout": {"type": "int"},
+    "force": {"type": "bool"},
+}
+_DEFAULTS: Spec = {"wait": True, "force": False}
+
+
+def one_or_many(per_key: Spec, defaults: Mapping[str, Any], common: Spec) -> Spec:
+    """The spec of a module that takes key_id or keys.
+
+    per_key: options that every entry of keys may set, too; their defaults are at the top level only, so that an entry
+    without them takes what stands there. common: options of the whole task.
+    """
+    every: Spec = {**MATERIAL, **per_key}
+    filled = {**_DEFAULTS, **defaults}
+    entry = {"key_id": {"type": "str", "required": True}, **every}
+    top = {name: {**one, "default": filled[name]} if name in filled else one for name, one in every.items()}
+    return {
+        "key_id": {"type": "str"},
+        "keys": {"type": "list", "elements": "dict", "no_log": False, "options": entry},
+        "request_rates": {"type": "dict"},
+        "journal_path": {"type": "path"},
+        **common,
+        **top,
+    }
