@@ -42,6 +42,7 @@ from .options import Wish
 from .pacing import RunInterruptedError
 from .plan import make_plan
 from .plan import state_refusal
+from .predict import UNNAMED
 from .proof import find_evidence
 from .read import read_key
 from .read import read_tag
@@ -228,7 +229,7 @@ class Job:
 
 def with_staged(key: Key, step: Step) -> Key:
     """A replica as it will be once new material is imported into its primary key: it shows it, without the bytes."""
-    entry = Material("", models.PENDING_MULTI_REGION, models.NOT_IMPORTED, None, step.description)
+    entry = Material(UNNAMED, models.PENDING_MULTI_REGION, models.NOT_IMPORTED, None, step.description)
     return replace(key, materials=(*key.materials, entry))
 
 

@@ -92,10 +92,9 @@ class Stage:
 def read_stage(options: Mapping[str, Any]) -> Stage | None:
     """The options stage and stage_path. Raises AnsibleKMSError."""
     mode, path = options.get("stage"), options.get("stage_path")
-    if mode is None and path is None:
-        return None
     if mode is None or path is None:
-        raise invalid("stage and stage_path go together")
+        # The argument spec allows neither without the other.
+        return None
     if mode == "prepare":
         stage.check_writable(path)
         return Stage(mode, path)

@@ -566,8 +566,8 @@ def _time_left(way: Sequence[Track], run: Facts) -> str:
         if track.to_do and not track.attempts and track.plan:
             operations = list(track.plan.entry.get("operations") or [])
             cut = operations.index(DELETE) if DELETE in operations else 0
-            before.update([*([PREPARING] if IMPORT in operations and run.get("stage") != "change" else [])])
             before.update(operations[:cut])
+            before[PREPARING] += IMPORT in operations and run.get("stage") != "change"
             after.update(operations[cut:])
     seconds = seconds_for(before, pacer) + seconds_for(after, pacer)
     return f", about {seconds:.0f} s by the quotas of KMS" if seconds >= 2 else ""
