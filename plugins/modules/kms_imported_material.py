@@ -94,6 +94,9 @@ options:
       force:
         description: For this key, as in O(force).
         type: bool
+      lift_cut_off:
+        description: For this key, as in O(lift_cut_off).
+        type: bool
       regions:
         description: For this key, as in O(regions).
         type: list
@@ -173,8 +176,13 @@ options:
     type: str
   all_materials:
     description:
-      - With O(state=absent), deletes every material that is still loaded, also in a key that is C(PendingImport) or
-        C(PendingDeletion) already.
+      - With O(state=absent), cuts the key off. Deletes every material that is still loaded, also in a key that is C(PendingImport) or
+        C(PendingDeletion) already. The deletion is sent whatever was read, since a key is C(PendingImport) between the deletion and the
+        import of another run, too.
+      - The tag C(byok:cut-off) then says when that was done and by whom. The modules of this collection import no material into a key that
+        has it, and a run that is under way takes back what it imports, until O(lift_cut_off) lifts it. Without the right to tag the key it
+        is cut off all the same, and a warning says what is not certain then.
+      - Where the materials cannot be listed, the current one is deleted first, and a warning says what could not be seen.
     type: bool
     default: false
   key_material_description:
@@ -238,6 +246,12 @@ options:
       - Also reads a O(key_material_file) that others can read.
     type: bool
     default: false
+  lift_cut_off:
+    description:
+      - Import material into a key that was cut off with O(all_materials), and remove its tag C(byok:cut-off) after the import.
+      - Has no effect on any other key.
+    type: bool
+    default: false
   regions:
     description:
       - The Regions of a multi-Region key in which its material is to be C(present), C(current), C(absent) or C(reimported); V(all),
@@ -275,7 +289,10 @@ requirements:
   - botocore >= 1.38.31 for symmetric keys
 notes:
   - KMS enables a key at every import. A C(Disabled) key is disabled again at once; until that is done the tag
-    C(byok:restore-state) remembers it, so that a run after a crash can finish it.
+    C(byok:restore-state) remembers it, so that a run after a crash can finish it with the same material, within seven days. A tag that was
+    not made with this material is not believed; a warning names it.
+  - A run reads the key again before it imports material that KMS holds, and before it repeats an import. When the key has been emptied,
+    disabled or cut off by somebody else meanwhile, it stops with the code V(ChangedMeanwhile) or V(CutOff).
   - The material of a C(Disabled) HMAC key cannot be proved without enabling the key. When nothing else is to be changed,
     the module says so in a warning and leaves the key alone.
   - Amazon CloudTrail records C(ImportKeyMaterial) and C(DeleteImportedKeyMaterial); RV(request_ids) has the IDs to look for.
@@ -473,6 +490,11 @@ kms_keys:
       returned: always
       type: float
       sample: 0.0
+    cut_off:
+      description: The value of the tag C(byok:cut-off), which says when the key was cut off and by whom, as far as the tags were read.
+      returned: always
+      type: str
+      sample: "2030-01-31T12:00:00Z operator@control"
     request_ids:
       description: The request IDs of RV(kms_keys[].operations), in the same order, to look up in Amazon CloudTrail.
       returned: always

@@ -97,6 +97,9 @@ options:
       force:
         description: For this key, as in O(force).
         type: bool
+      lift_cut_off:
+        description: For this key, as in O(lift_cut_off).
+        type: bool
   key_material:
     description:
       - The new material in plain, as base64. Raw bytes for symmetric and HMAC keys, a private key in PKCS#8 DER for RSA and
@@ -188,6 +191,11 @@ options:
     type: int
   force:
     description: Also reads a O(key_material_file) that others can read.
+    type: bool
+    default: false
+  lift_cut_off:
+    description:
+      - Move the aliases of a key that was cut off (tag C(byok:cut-off)) to a new key. The tag stays on the old one.
     type: bool
     default: false
   request_rates:
@@ -394,6 +402,11 @@ kms_keys:
       returned: always
       type: float
       sample: 0.0
+    cut_off:
+      description: The value of the tag C(byok:cut-off) of the key, as far as it was read.
+      returned: always
+      type: str
+      sample: null
     request_ids:
       description:
         - The request IDs of RV(kms_keys[].operations), in the same order, to look up in Amazon CloudTrail. Empty for a call whose answer

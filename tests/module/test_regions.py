@@ -374,3 +374,48 @@ def test_killed_with_sigkill_the_same_task_ends_well(
     for region in (HOME, *OTHERS):
         assert lab.emulator.client(region).decrypt(CiphertextBlob=blob, KeyId=key_id)["Plaintext"] == b"before"
     tally("crash points")
+
+
+@pytest.mark.parametrize("staged_in_replicas", [True, False])
+def test_a_cut_off_in_every_region_takes_staged_material_with_it(lab: Lab, staged_in_replicas: bool) -> None:
+    """KMS deletes staged material in all Regions with that of the primary key: what is gone counts as gone."""
+    key_id = key_with_replicas(lab)
+    assert not lab.run(key_id=key_id, key_material=OLD, regions=["all"]).get("failed")
+    new = material(SYMMETRIC, "b")
+    import_elsewhere(lab.kms, key_id, SYMMETRIC, new, ImportType="NEW_KEY_MATERIAL")
+    if staged_in_replicas:
+        for region in OTHERS:
+            import_elsewhere(lab.emulator.client(region), key_id, SYMMETRIC, new)
+    options = {"key_id": key_id, "state": "absent", "all_materials": True, "regions": ["all"]}
+
+    predicted = lab.run(**options, check_mode=True)
+    result = lab.run(**options)
+
+    assert not result.get("failed"), result["msg"]
+    assert result["operations"] == predicted["operations"]
+    for region in (HOME, *OTHERS):
+        kms = lab.emulator.client(region)
+        listed = kms.list_key_rotations(KeyId=key_id, IncludeKeyMaterial="ALL_KEY_MATERIAL")["Rotations"]
+        assert [one["ImportState"] for one in listed] == ["PENDING_IMPORT"]
+        assert "byok:cut-off" in {tag["TagKey"] for tag in kms.list_resource_tags(KeyId=key_id)["Tags"]}
+    assert states(lab, key_id) == ["PendingImport"] * 3
+    again = lab.run(**options)
+    assert not again.get("failed") and again["changed"] is False
+
+
+def test_a_cut_off_takes_staged_material_of_replicas_where_the_primary_keeps_its_own(lab: Lab, impatient: None) -> None:
+    key_id = key_with_replicas(lab)
+    assert not lab.run(key_id=key_id, key_material=OLD, regions=["all"]).get("failed")
+    new = material(SYMMETRIC, "b")
+    import_elsewhere(lab.kms, key_id, SYMMETRIC, new, ImportType="NEW_KEY_MATERIAL")
+    for region in OTHERS:
+        import_elsewhere(lab.emulator.client(region), key_id, SYMMETRIC, new)
+    lab.emulator.faults([{"operation": "DeleteImportedKeyMaterial", "nth": 1, "code": "AccessDeniedException"}])
+
+    result = lab.run(key_id=key_id, state="absent", all_materials=True, regions=["all"])
+
+    assert result["failed"] and HOME in result["msg"]
+    assert states(lab, key_id) == ["Enabled", "PendingImport", "PendingImport"]
+    for region in OTHERS:
+        listed = lab.emulator.client(region).list_key_rotations(KeyId=key_id, IncludeKeyMaterial="ALL_KEY_MATERIAL")
+        assert {one["ImportState"] for one in listed["Rotations"]} == {"PENDING_IMPORT"}

@@ -62,10 +62,14 @@ def test_calls_of_a_reimport(lab: Lab) -> None:
     assert lab.calls(before) == [
         "DescribeKey",
         "ListKeyRotations",
+        "ListResourceTags",
         "GetParametersForImport",
+        "DescribeKey",
         "ImportKeyMaterial",
+        "DescribeKey",
         "DeleteImportedKeyMaterial",
         "ImportKeyMaterial",
+        "ListResourceTags",
         "DescribeKey",
     ]
 

@@ -767,7 +767,9 @@ def scenario_emergency_deletion(stage: Stage) -> None:
     unconfirmed = stage.finish(stage.spawn(*wanted, "-e", "emergency_delete_confirm=1"))
     planned = stage.finish(stage.spawn(*wanted, "--check"))
 
-    assert unconfirmed.status == 2 and unconfirmed.says("This deletes the material of 2 keys: alias/one, alias/two")
+    assert unconfirmed.status == 2 and unconfirmed.says("This deletes all material of 2 keys: alias/one is arn:")
+    account = stage.lab.metadata("alias/one")["AWSAccountId"]
+    assert unconfirmed.says(f"Account {account}.") and unconfirmed.says(stage.lab.metadata("alias/two")["Arn"])
     assert (planned.status, planned.changed) == (0, 1)
     assert stage.lab.changing_calls(before) == []
 

@@ -7,6 +7,8 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import datetime
+from datetime import timezone
 from typing import Any
 
 from materials import b64
@@ -71,6 +73,17 @@ class Lab:
 
     def tags(self, key_id: str) -> dict[str, str]:
         return {tag["TagKey"]: tag["TagValue"] for tag in self.kms.list_resource_tags(KeyId=key_id)["Tags"]}
+
+    def remember_disabled(self, key_id: str, label: str = "a") -> None:
+        """Tag the key as an import into a Disabled key does, for the material with this label."""
+        from ansible_collections.byok.aws.plugins.module_utils._kms.marks import restore_value
+        from ansible_collections.byok.aws.plugins.module_utils._kms.material import sealer
+        from ansible_collections.byok.aws.tests.unit.plugins.module_utils._kms.builders import key
+
+        metadata = self.metadata(key_id)
+        seal = sealer(material(metadata["KeySpec"], label))
+        value = restore_value(key(arn=metadata["Arn"]), datetime.now(timezone.utc), seal)
+        self.kms.tag_resource(KeyId=key_id, Tags=[{"TagKey": "byok:restore-state", "TagValue": value}])
 
     def empty_key(self, key_spec: str = "SYMMETRIC_DEFAULT", **options: Any) -> str:
         return create_key(self.kms, key_spec, **options)

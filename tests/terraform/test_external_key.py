@@ -28,7 +28,8 @@ SYMMETRIC = "SYMMETRIC_DEFAULT"
 WEST = "eu-west-1"
 NOTHING, CHANGES = 0, 2
 
-KEPT_OUT = {"key_material_base64", "valid_to", 'tags["byok:restore-state"]', 'tags_all["byok:restore-state"]'}
+TAGS = {f'{tags}["byok:{name}"]' for tags in ("tags", "tags_all") for name in ("restore-state", "cut-off")}
+KEPT_OUT = {"key_material_base64", "valid_to", *TAGS}
 IGNORED = {
     "aws_kms_external_key": KEPT_OUT | {"key_spec", "key_usage"},
     "aws_kms_replica_external_key": KEPT_OUT,

@@ -33,6 +33,8 @@ resource "aws_kms_external_key" "this" {
       key_usage,
       tags["byok:restore-state"],
       tags_all["byok:restore-state"],
+      tags["byok:cut-off"],
+      tags_all["byok:cut-off"],
     ]
   }
 }

@@ -161,22 +161,26 @@ def key_from_answer(answer: Answer, call: Call) -> Key:
     )
 
 
-def pages(kms: Connection, operation: str, items: str, **parameters: Any) -> list[Answer]:
-    """All items of an operation that answers in pages. botocore's paginators would go past pacing and retries."""
+def pages(kms: Connection, operation: str, items: str, once: bool = False, **parameters: Any) -> list[Answer]:
+    """All items of an operation that answers in pages. botocore's paginators would go past pacing and retries.
+
+    once: no failed call is repeated, for a caller who has something more urgent to do.
+    """
+    call = kms.call_once if once else kms.call
     found: list[Answer] = []
     marker: dict[str, str] = {}
     while True:
-        answer = kms.call(operation, **parameters, **marker)
+        answer = call(operation, **parameters, **marker)
         found.extend(answer.get(items, []))
         if not answer.get("Truncated"):
             return found
         marker = {"Marker": answer["NextMarker"]}
 
 
-def list_materials(kms: Connection, arn: str) -> tuple[Material, ...]:
+def list_materials(kms: Connection, arn: str, once: bool = False) -> tuple[Material, ...]:
     """ListKeyRotations with every material, oldest first, a staged one last. Symmetric keys only."""
     wanted = {"KeyId": arn, "IncludeKeyMaterial": "ALL_KEY_MATERIAL", "Limit": 1000}
-    return tuple(_material(entry) for entry in pages(kms, "ListKeyRotations", "Rotations", **wanted))
+    return tuple(_material(entry) for entry in pages(kms, "ListKeyRotations", "Rotations", once, **wanted))
 
 
 def _material(entry: Answer) -> Material:
@@ -260,10 +264,10 @@ def list_aliases(kms: Connection) -> dict[str, list[str]]:
     return found
 
 
-def get_tags(kms: Connection, arn: str) -> dict[str, str]:
+def get_tags(kms: Connection, arn: str, once: bool = False) -> dict[str, str]:
     """Every tag of a key (ListResourceTags)."""
     tags: dict[str, str] = boto3_tag_list_to_ansible_dict(
-        pages(kms, "ListResourceTags", "Tags", KeyId=arn), "TagKey", "TagValue"
+        pages(kms, "ListResourceTags", "Tags", once, KeyId=arn), "TagKey", "TagValue"
     )
     return tags
 

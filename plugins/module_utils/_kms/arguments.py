@@ -26,8 +26,9 @@ MATERIAL: Spec = {
     "wait": {"type": "bool"},
     "wait_timeout": {"type": "int"},
     "force": {"type": "bool"},
+    "lift_cut_off": {"type": "bool"},
 }
-_DEFAULTS: Spec = {"wait": True, "force": False}
+_DEFAULTS: Spec = {"wait": True, "force": False, "lift_cut_off": False}
 
 
 def one_or_many(per_key: Spec, defaults: Mapping[str, Any], common: Spec) -> Spec:

@@ -29,6 +29,8 @@ CONNECTION = "ConnectionFailure"
 INTERRUPTED = "Interrupted"
 UNEXPECTED = "UnexpectedError"
 CANARY = "CanaryFailed"
+CUT_OFF = "CutOff"
+CHANGED_MEANWHILE = "ChangedMeanwhile"
 MISSING_LIBRARY = "MissingLibrary"
 
 # What to do about AWS's codes. {key} is the key as the caller named it, {permission} the IAM action.
@@ -168,3 +170,13 @@ def unexpected(error: Exception, key: str) -> AnsibleKMSError:
 def refused(message: str) -> AnsibleKMSError:
     """A plan that must not be carried out."""
     return AnsibleKMSError(message, code=REFUSED)
+
+
+def cut_off(message: str) -> AnsibleKMSError:
+    """A key that was cut off while a run was about to import its material."""
+    return AnsibleKMSError(message, code=CUT_OFF)
+
+
+def changed_meanwhile(message: str) -> AnsibleKMSError:
+    """A key that is no longer what the plan was made for."""
+    return AnsibleKMSError(message, code=CHANGED_MEANWHILE)

@@ -10,6 +10,8 @@ answer was lost is looked for before it is repeated.
 
 from __future__ import annotations
 
+import getpass
+import socket
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -20,13 +22,19 @@ from typing import Any
 from typing import Callable
 
 from . import api
+from . import marks
 from . import models
 from . import specs
 from . import waiters
+from .errors import CHANGED_MEANWHILE
+from .errors import CUT_OFF
 from .errors import AnsibleKMSError
+from .errors import changed_meanwhile
+from .errors import cut_off
 from .errors import invalid
 from .errors import refused
 from .material import Secret
+from .material import sealer
 from .models import ImportParameters
 from .models import Key
 from .models import Material
@@ -44,6 +52,8 @@ from .wrapping import wrap
 
 _TOKEN_CODES = ("InvalidImportTokenException", "ExpiredImportTokenException")
 _WRONG_MATERIAL = "IncorrectKeyMaterialException"
+# The purposes of an import of bytes that KMS held when the plan was made.
+_OF_LOADED = ("prove", "renew", "refresh")
 _NOT_READY = "Key material has not been imported for replicas"
 # How long KMS may take to see the import into the last replica, in seconds. It was never seen to take a second.
 _READY_WITHIN = 60
@@ -56,7 +66,8 @@ class Execution:
     known: after a failure, whether the key's state could be read.
     done: the changing operations that KMS carried out, in order. lost_at, restored_at: when the answer to the deletion
     came in, and the answer to the import that ended it (seconds since the epoch). before_rotation: what has to be done
-    in other Regions before the rotation is started.
+    in other Regions before the rotation is started. changed: whether one of them changed what KMS showed. imported: the
+    IDs of the materials that this run has imported, where KMS names any.
     """
 
     kms: api.Connection
@@ -73,6 +84,8 @@ class Execution:
     known: bool = False
     lost_at: float | None = None
     restored_at: float | None = None
+    changed: bool = False
+    imported: list[str | None] = field(default_factory=list)
     before_rotation: Callable[[], None] | None = None
     _was_usable: bool = False
     _renewed_token: bool = False
@@ -90,13 +103,19 @@ class Execution:
         """The other steps, then wait until KMS shows the result. Raises AnsibleKMSError."""
         before = self.key
         self.kms.turns.committed = False
-        if self.plan.pairs:
-            # From the deletion on nothing may have to be waited for.
-            self.kms.turns.take_ahead("DeleteImportedKeyMaterial", "ImportKeyMaterial")
         with self._tidied():
+            if self.plan.pairs:
+                # What was prepared may have waited for other keys since it was looked at.
+                self._require_unchanged()
+                # From the deletion on nothing may have to be waited for.
+                self.kms.turns.take_ahead("DeleteImportedKeyMaterial", "ImportKeyMaterial")
             for step in self.plan.changing:
+                if step.purpose == "lift":
+                    self._require_no_cut_off()
                 self._step(step)
-        if self.request.wait:
+            self._require_no_cut_off()
+            self._delete_what_was_not_listed()
+        if self.request.wait or self.request.all_materials:
             # What is done is done: a run that was asked to end still says what became of the key.
             self._wait_for_result(before)
 
@@ -131,16 +150,20 @@ class Execution:
             "DeleteImportedKeyMaterial": self._delete,
             "RotateKeyOnDemand": self._rotate,
             "DisableKey": self._disable,
-            "TagResource": self._remember,
-            "UntagResource": self._forget,
+            "TagResource": self._mark if step.purpose == "mark" else self._remember,
+            "UntagResource": self._lift if step.purpose == "lift" else self._forget,
         }
         runners[step.operation](step)
 
     def _delete(self, step: Step) -> None:
         chosen = {"KeyMaterialId": step.key_material_id} if step.key_material_id else {}
-        self._was_usable = self.key.enabled
-        self._change(step, {"KeyId": self.key.arn, **chosen})
-        self.key_material_id = step.key_material_id
+        self._was_usable = self._was_usable or self.key.enabled
+        try:
+            self._change(step, {"KeyId": self.key.arn, **chosen})
+        except AnsibleKMSError as error:
+            if error.code != "ValidationException" or not self._gone(step):
+                raise
+        self.key_material_id = self.key_material_id or step.key_material_id
         if self.key.key_state == models.PENDING_IMPORT:
             self.lost_at = self.lost_at or time.time()
 
@@ -181,8 +204,17 @@ class Execution:
         current = api.describe_key(self.kms, self.key.arn).current_key_material_id
         return current == target.key_material_id or api.rotation_started(self.kms, self.key.arn) is not None
 
+    def _gone(self, step: Step) -> bool:
+        """Whether KMS does not know the material any more: staged material of all Regions goes with the primary's."""
+        listed = api.list_materials(self.kms, self.key.arn) if step.key_material_id else ()
+        if not step.key_material_id or any(entry.key_material_id == step.key_material_id for entry in listed):
+            return False
+        self.key = replace(self.key, materials=listed)
+        return True
+
     def _remember(self, step: Step) -> None:
-        tags = [{"TagKey": models.RESTORE_STATE_TAG, "TagValue": models.DISABLED}]
+        value = marks.restore_value(self.key, self.key.now, self._seal())
+        tags = [{"TagKey": models.RESTORE_STATE_TAG, "TagValue": value}]
         try:
             self._change(step, {"KeyId": self.key.arn, "Tags": tags})
         except AnsibleKMSError as error:
@@ -193,6 +225,27 @@ class Execution:
                 f"the key {self.request.key_id} could not be tagged (kms:TagResource); should this run be killed "
                 "between the import and the DisableKey, nothing remembers that the key has to be disabled again"
             )
+
+    def _seal(self) -> marks.Seal:
+        """Of the plaintext where it is here: a later run may have it in another wrapping."""
+        wrapped = self.wrapped.blob if self.wrapped else b""
+        return sealer(self.secret.plaintext if self.secret is not None else wrapped)
+
+    def _mark(self, step: Step) -> None:
+        """Leave the mark of a cut-off. The cut does not depend on it."""
+        value = marks.cut_off_value(self.key.now, _operator())
+        try:
+            self._change(step, {"KeyId": self.key.arn, "Tags": [{"TagKey": models.CUT_OFF_TAG, "TagValue": value}]})
+            self.key = replace(self.key, cut_off=value)
+        except AnsibleKMSError as error:
+            self.warnings.append(
+                f"the key {self.request.key_id} could not be marked as cut off ({error.code} at TagResource); a run "
+                "that is under way, or a later one, may import its material again; take kms:ImportKeyMaterial away "
+                "from those who run it, then cut the key off again"
+            )
+
+    def _lift(self, step: Step) -> None:
+        self._change(step, {"KeyId": self.key.arn, "TagKeys": [models.CUT_OFF_TAG]})
 
     def _forget(self, step: Step) -> None:
         if self.tagged:
@@ -211,7 +264,10 @@ class Execution:
 
     def _import_one(self, step: Step) -> None:
         was_lost, before = self.lost_at is not None, self.key
+        if step.purpose in _OF_LOADED and not self.imported:
+            self._require_unchanged()
         answer = self._change(step, None, patient=was_lost)
+        self.imported.append(answer.get("KeyMaterialId") or step.key_material_id)
         self._check_answer(step, before, answer.get("KeyMaterialId"))
         if was_lost and self.key.key_state != models.PENDING_IMPORT:
             self.restored_at = time.time()
@@ -266,6 +322,8 @@ class Execution:
         deadline = time.monotonic() + self.request.wait_timeout
         for number, pause in enumerate(pauses(), start=1):
             try:
+                if number > 1:
+                    self._look_before_repeating(step)
                 answer = self.kms.call_once(step.operation, **(parameters or self._request_of(step)))
             except AnsibleKMSError as error:
                 last = time.monotonic() >= deadline if patient else number >= ATTEMPTS
@@ -282,6 +340,8 @@ class Execution:
         self, step: Step, predicted: Key, error: AnsibleKMSError, patient: bool, last: bool
     ) -> api.Answer | None:
         """The answer, when the call was carried out all the same; None when it is to be repeated; raises otherwise."""
+        if error.code in (CUT_OFF, CHANGED_MEANWHILE):
+            raise error
         if error.code in _TOKEN_CODES and self._may_renew_token(patient) and not last:
             self._wrap()
             return None
@@ -299,8 +359,117 @@ class Execution:
 
     def _carried_out(self, step: Step, predicted: Key) -> None:
         self.key = predicted
+        self.changed = self.changed or step.changes
         self.done.append(step.operation)
         self.request_ids.append(self.kms.last_request_id(step.operation))
+
+    # -- what others do meanwhile --------------------------------------------------------------------------------------
+
+    def _look_before_repeating(self, step: Step) -> None:
+        """A failed import may be repeated only into a key that nobody cut off meanwhile. Raises AnsibleKMSError."""
+        if step.operation != "ImportKeyMaterial" or self.request.state == "absent":
+            return
+        if self.lost_at is None and step.purpose in _OF_LOADED:
+            self._require_unchanged()
+        else:
+            # The key is empty by our own deletion, or was from the start: only the mark tells.
+            self._require_no_cut_off(always=True)
+
+    def _require_unchanged(self) -> None:
+        """The key still holds what the plan was made for. Raises AnsibleKMSError.
+
+        An import of material that was lost meanwhile, or into a key that was disabled meanwhile, would undo that.
+        """
+        planned = self.key
+        held = planned.key_state == models.PENDING_IMPORT
+        observed = self.observe(with_materials=held)
+        if observed.key_state == planned.key_state and (not held or _loaded(observed) >= _loaded(planned)):
+            return
+        if set(self.done) - {"TagResource"} and observed.key_state != models.PENDING_IMPORT:
+            # What we have done ourselves may not show yet; that the key is empty is none of it.
+            return
+        raise changed_meanwhile(
+            f"the key {self.request.key_id} was {planned.key_state} when this run looked at it, and is "
+            f"{observed.key_state} now, without this run's doing; its material was not imported again; look at the key "
+            "first, and run the task again if that is meant"
+        )
+
+    def _require_no_cut_off(self, always: bool = False) -> None:
+        """Nobody has cut the key off since it was planned. Raises AnsibleKMSError, after taking back what was imported.
+
+        An import and a cut-off may overtake each other. A cut-off deletes, then marks, then looks: an import after that
+        look finds the mark.
+        """
+        if self.request.state == "absent" or not (always or self.imported):
+            return
+        mark = self._cut_off_mark(must_be_known=always)
+        if mark is None or mark == self.plan.known_cut_off:
+            return
+        self._take_back()
+        raise cut_off(
+            f"the key {self.request.key_id} was cut off on purpose while this run was under way (tag "
+            f"{models.CUT_OFF_TAG}: {mark}); what this run had imported is deleted again"
+        )
+
+    def _cut_off_mark(self, must_be_known: bool) -> str | None:
+        try:
+            return api.get_tags(self.kms, self.key.arn).get(models.CUT_OFF_TAG)
+        except AnsibleKMSError as error:
+            if error.code == "AccessDeniedException":
+                return None
+            if must_be_known:
+                raise
+            self.warnings.append(
+                f"whether the key {self.request.key_id} was cut off during this run could not be seen ({error.code} at "
+                "ListResourceTags)"
+            )
+        return None
+
+    def _take_back(self) -> None:
+        """Delete what this run has imported. The key is open until that is done."""
+        imported, self.imported = self.imported, []
+        for key_material_id in dict.fromkeys(imported):
+            step = Step("DeleteImportedKeyMaterial", "take back", key_material_id if self.key.symmetric else None)
+            chosen = {"KeyMaterialId": step.key_material_id} if step.key_material_id else {}
+            self._change(step, {"KeyId": self.key.arn, **chosen}, patient=True)
+            self.restored_at = None
+
+    def _take_back_if_cut_off(self) -> None:
+        """After a failure, too, nothing that this run imported stays in a key that was cut off."""
+        try:
+            self._require_no_cut_off()
+        except AnsibleKMSError as error:
+            if error.code != CUT_OFF:
+                return
+            self.warnings.append(error.sentence)
+
+    def _delete_what_was_not_listed(self) -> None:
+        """The rest of a cut-off whose first deletion could not wait for the list."""
+        if not self.request.all_materials or "ListKeyRotations" not in dict(self.key.unread):
+            return
+        try:
+            listed = api.list_materials(self.kms, self.key.arn)
+        except AnsibleKMSError as error:
+            self.warnings.append(
+                f"the key {self.request.key_id} is cut off: its current material is deleted; which other materials it "
+                f"holds could not be seen ({error.code} at ListKeyRotations), and they are still there if there are any"
+            )
+            return
+        self.key = replace(self.key, materials=listed, unread=())
+        for entry in listed:
+            if entry.loaded(self.key.now):
+                self._delete(Step("DeleteImportedKeyMaterial", "delete", entry.key_material_id))
+
+    def _cut_off_again(self) -> None:
+        """The key came back after its deletion: an import of another run overtook the mark."""
+        warning = (
+            f"the key {self.request.key_id} was seen Enabled after its deletion (an import of another run, or a read "
+            "that lags), and its material was deleted again"
+        )
+        if warning not in self.warnings:
+            self.warnings.append(warning)
+        self._step(Step("DeleteImportedKeyMaterial", "delete"))
+        self._step(Step("TagResource", "mark"))
 
     def _worth_repeating(self, error: AnsibleKMSError) -> bool:
         young = ("NotFoundException",) if self.kms.young else ()
@@ -341,10 +510,15 @@ class Execution:
 
         def look() -> dict[str, Any]:
             observed = self.observe(with_materials)
+            if self.request.all_materials and observed.enabled:
+                self._cut_off_again()
             seen = same(observed, wanted, with_materials)
             if seen:
                 self.key = replace(
-                    observed, materials=observed.materials or wanted.materials, restore_state=wanted.restore_state
+                    observed,
+                    materials=observed.materials or wanted.materials,
+                    restore_state=wanted.restore_state,
+                    cut_off=self.key.cut_off,
                 )
             return {"Seen": seen or _accepted(observed, wanted), "Last": describe(observed)}
 
@@ -383,10 +557,13 @@ class Execution:
     def tidy_up(self) -> None:
         """After a failure: learn the key's state, and disable a key again that an import has enabled, if possible."""
         self.kms.turns.committed = True
+        self._take_back_if_cut_off()
         try:
             observed = api.describe_key(self.kms, self.key.arn)
             remembered = self.key.restore_state
-            self.key = replace(observed, materials=self.key.materials, restore_state=remembered)
+            self.key = replace(
+                observed, materials=self.key.materials, restore_state=remembered, cut_off=self.key.cut_off
+            )
             self.known = True
             if remembered != models.DISABLED:
                 return
@@ -407,6 +584,20 @@ def wrapping_choice(request: Request, key: Key) -> tuple[str, str]:
     """WrappingAlgorithm and WrappingKeySpec: what was asked for, or the strongest that fits."""
     algorithm = request.wrapping_algorithm or specs.default_wrapping_algorithm(key.key_spec)
     return algorithm, request.wrapping_key_spec or "RSA_4096"
+
+
+def _operator() -> str:
+    """Who runs this, as far as the machine knows."""
+    try:
+        user = getpass.getuser()
+    except (KeyError, OSError, ImportError):
+        # No entry in the password database, as in some containers.
+        user = "unknown"
+    return f"{user}@{socket.gethostname()}"
+
+
+def _loaded(key: Key) -> frozenset[str]:
+    return frozenset(entry.key_material_id for entry in key.materials if entry.import_state == models.IMPORTED)
 
 
 def same(one: Key, other: Key, with_materials: bool) -> bool:

@@ -18,6 +18,8 @@ from . import api
 from . import models
 from . import specs
 from . import stage
+from .errors import CHANGED_MEANWHILE
+from .errors import CUT_OFF
 from .errors import INTERRUPTED
 from .errors import AnsibleKMSError
 from .errors import error_fields
@@ -31,6 +33,7 @@ from .expiry import expiry_problem
 from .material import Secret
 from .material import check
 from .material import require_cryptography
+from .material import sealer
 from .models import Evidence
 from .models import Key
 from .models import Material
@@ -42,10 +45,11 @@ from .options import Wish
 from .pacing import RunInterruptedError
 from .plan import make_plan
 from .plan import state_refusal
+from .plan_current import NEW
 from .predict import UNNAMED
 from .proof import find_evidence
 from .read import read_key
-from .read import read_tag
+from .read import read_tags
 from .results import Result
 from .stage import Prepared
 
@@ -66,14 +70,14 @@ CHANGING = (
 class Job:
     """One key's way through a module call. No phase raises AnsibleKMSError: a failure is a result with an error.
 
-    foreseen: the import into the primary key that comes before anything is done to this replica.
+    foreseen: what is done to the primary key before anything is done to this replica, and shows there, too.
     """
 
     kms: api.Connection
     wish: Wish
     result: Result
     stage: Stage | None = None
-    foreseen: Step | None = None
+    foreseen: tuple[Step, ...] = ()
     execution: Execution | None = None
     finished: bool = False
 
@@ -112,11 +116,10 @@ class Job:
         try:
             key = seen = read_key(self.kms, request)
             self.result = replace(self.result, before=key, after=key)
-            if self.foreseen is not None:
-                key = with_staged(key, self.foreseen)
+            key = with_foreseen(key, self.foreseen)
             secret = admitted(self.wish, key)
             evidence = self._find_evidence(key, secret)
-            key = read_tag(self.kms, request, key, evidence)
+            key = self._read_tags(key, evidence, secret)
             self._plan_for(key, evidence, secret)
             self.result = replace(self.result, before=replace(key, materials=seen.materials))
         except AnsibleKMSError as error:
@@ -125,6 +128,12 @@ class Job:
             self.refuse(self._interruption())
         except Exception as error:  # noqa: BLE001 - a traceback could show material
             self.refuse(unexpected(error, request.key_id))
+
+    def _read_tags(self, key: Key, evidence: Evidence, secret: Secret | None) -> Key:
+        contents = [secret.plaintext] if secret is not None else []
+        contents += [self.wish.wrapped.blob] if self.wish.wrapped else []
+        acts = make_plan(self.wish.request, key, evidence).to_do
+        return read_tags(self.kms, self.wish.request, key, acts, tuple(sealer(one) for one in contents))
 
     def _find_evidence(self, key: Key, secret: Secret | None) -> Evidence:
         request, kept = self.wish.request, self.stage
@@ -176,7 +185,7 @@ class Job:
         if plan.refusal:
             raise refused(plan.refusal)
         self.result = _predicted(self.result, key, plan)
-        if plan.changed:
+        if plan.to_do:
             self.execution = Execution(self.kms, request, plan, key, secret, self.wish.wrapped)
 
     def prepare(self) -> None:
@@ -227,10 +236,20 @@ class Job:
             execution.known = False
 
 
-def with_staged(key: Key, step: Step) -> Key:
-    """A replica as it will be once new material is imported into its primary key: it shows it, without the bytes."""
-    entry = Material(UNNAMED, models.PENDING_MULTI_REGION, models.NOT_IMPORTED, None, step.description)
-    return replace(key, materials=(*key.materials, entry))
+def with_foreseen(key: Key, steps: tuple[Step, ...]) -> Key:
+    """A replica as it will be after these steps on its primary key.
+
+    It shows new material, without the bytes; staged material that is deleted there is gone in every Region.
+    """
+    materials = key.materials
+    for step in steps:
+        if step.import_type == NEW:
+            entry = Material(UNNAMED, models.PENDING_MULTI_REGION, models.NOT_IMPORTED, None, step.description)
+            materials = (*materials, entry)
+        elif step.operation == "DeleteImportedKeyMaterial":
+            gone = step.key_material_id
+            materials = tuple(entry for entry in materials if entry.permanent or entry.key_material_id != gone)
+    return replace(key, materials=materials)
 
 
 def failed_result(request: Request, error: AnsibleKMSError | None) -> Result:
@@ -316,7 +335,7 @@ def _executed(result: Result, execution: Execution, failure: AnsibleKMSError | N
     return replace(
         result,
         after=execution.key,
-        changed=bool(done) or (failure is None and result.changed),
+        changed=execution.changed or (failure is None and result.changed),
         operations=done,
         key_material_id=execution.key_material_id or result.key_material_id,
         unavailable_seconds=execution.unavailable_seconds if result.unavailable_seconds is not None else None,
@@ -335,7 +354,9 @@ def _calls(kms: api.Connection) -> tuple[dict[str, Any], ...]:
 def _error(request: Request, error: AnsibleKMSError, execution: Execution | None = None) -> dict[str, Any]:
     sentence, heal = explained(error, request.key_id), None
     if execution is not None:
-        heal = heal_command(request, execution.key, execution.plan)
+        # What somebody else did on purpose is not healed.
+        if error.code not in (CUT_OFF, CHANGED_MEANWHILE):
+            heal = heal_command(request, execution.key, execution.plan)
         now = "is now" if execution.known else "could not be read again and was last known to be"
         sentence += f"; the key {now} {execution.key.key_state}" + (f"; to heal it: {heal}" if heal else "")
     return error_fields(error, sentence, heal_command=heal)

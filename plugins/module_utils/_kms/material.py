@@ -16,6 +16,7 @@ import stat
 from dataclasses import dataclass
 from dataclasses import field
 from typing import Any
+from typing import Callable
 
 from . import models
 from . import specs
@@ -240,6 +241,16 @@ def _describe(private_key: Any) -> tuple[str, object]:
     if isinstance(private_key, ed25519.Ed25519PrivateKey):
         return "an Ed25519 key", None
     return "a private key of another kind", None
+
+
+def sealer(content: bytes) -> Callable[[str], str]:
+    """Makes 32 hexadecimal digits of a context that only those can make who have this content (HKDF, RFC 5869)."""
+    require_cryptography()
+
+    def seal(context: str) -> str:
+        return HKDF(algorithm=hashes.SHA256(), length=16, salt=None, info=context.encode()).derive(content).hex()
+
+    return seal
 
 
 def fingerprint(secret: Secret, account_id: str, key_id: str) -> str:

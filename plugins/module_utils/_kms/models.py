@@ -38,6 +38,9 @@ ON_DEMAND_ROTATION_LIMIT = 25
 # The tag that remembers, across a crash, that a key has to be disabled again: KMS enables a key at every import.
 RESTORE_STATE_TAG = "byok:restore-state"
 
+# The tag of a key that was cut off on purpose: it takes no material until that is lifted.
+CUT_OFF_TAG = "byok:cut-off"
+
 
 @dataclass(frozen=True)
 class Expiration:
@@ -81,6 +84,9 @@ class Key:
 
     now is KMS's own clock (the Date header of its answer), so that a wrong local clock decides nothing.
     materials stays empty for other specs than SYMMETRIC_DEFAULT, for which KMS keeps no list.
+    restore_state: what an import of ours has to make of the key in the end. restore_tag: the tag that says so, also
+    when nothing shows that it is ours. cut_off: the value of the tag that a cut-off leaves. unread: the error codes of
+    the reads (by operation) without which the plan has to do.
     """
 
     arn: str
@@ -101,6 +107,9 @@ class Key:
     materials: tuple[Material, ...] = ()
     rotation_started: datetime | None = None
     restore_state: str | None = None
+    restore_tag: str | None = None
+    cut_off: str | None = None
+    unread: tuple[tuple[str, str], ...] = ()
     signing_algorithms: tuple[str, ...] = ()
     mac_algorithms: tuple[str, ...] = ()
     round_trip_seconds: float = 0.0
@@ -186,6 +195,7 @@ class Request:
     wait_timeout: int = 120
     force: bool = False
     regions: tuple[str, ...] = ()
+    lift_cut_off: bool = False
 
     @property
     def sets_expiry(self) -> bool:
@@ -215,7 +225,9 @@ class Step:
 
     purpose: what the call is for, for the executor and the reader of a report: "delete", "import" (a first import),
     "prove", "restore", "renew" (loaded bytes, new expiry or text), "refresh" (the same for staged bytes), "stage",
-    "rotate", "disable", "remember" and "forget" (the tag that outlives a crash).
+    "rotate", "disable", "remember" and "forget" (the tag that outlives a crash), "mark" and "lift" (the tag of a
+    cut-off), "take back" (an import that a cut-off overtook).
+    changes: whether KMS showed something that the call changes; a cut-off also sends deletions to be sure.
     alternatives: further candidates for the same call, tried in turn until KMS accepts one; a refusal changes nothing.
     """
 
@@ -226,6 +238,7 @@ class Step:
     description: str | None = None
     expiration: Expiration | None = None
     alternatives: tuple[Step, ...] = ()
+    changes: bool = True
 
 
 @dataclass(frozen=True)
@@ -235,6 +248,7 @@ class Plan:
     refusal: a sentence when the plan must not be carried out; forceable says whether force overrides it.
     waits_for: the material that becomes current by itself, because an earlier run has started its rotation.
     stages: the material is wrapped and kept for a later run.
+    known_cut_off: the mark of a cut-off that this plan lifts.
     unavailable_seconds: the predicted time in which the key cannot be used, counted in round trips to KMS;
     None when the key stays unusable (its material is deleted).
     """
@@ -247,6 +261,7 @@ class Plan:
     forceable: bool = True
     waits_for: str | None = None
     stages: bool = False
+    known_cut_off: str | None = None
     warnings: tuple[str, ...] = ()
     unavailable_seconds: float | None = 0.0
 
@@ -256,6 +271,11 @@ class Plan:
 
     @property
     def changed(self) -> bool:
+        return bool(any(step.changes for step in self.steps) or self.waits_for or self.stages)
+
+    @property
+    def to_do(self) -> bool:
+        """Whether there is anything to carry out: more than what changes, where a cut-off has to be sure."""
         return bool(self.steps or self.waits_for or self.stages)
 
     @property

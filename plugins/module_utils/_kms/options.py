@@ -193,6 +193,8 @@ def _check_combinations(options: Mapping[str, Any]) -> None:
 
 
 def _check_absent(options: Mapping[str, Any]) -> None:
+    if options.get("lift_cut_off"):
+        raise invalid("lift_cut_off allows an import; it has no meaning with state absent")
     useless = _given(options, "valid_to", "valid_for", "renew_before", "expiration_model", "key_material_description")
     if useless:
         raise invalid(f"{useless[0]} says something about an import; it has no meaning with state absent")
@@ -261,6 +263,7 @@ def _request(options: Mapping[str, Any], key_id: str, offered: str | None) -> Re
         wait_timeout=_default_timeout(options["state"]) if timeout is None else timeout,
         force=bool(options.get("force")),
         regions=_regions(options),
+        lift_cut_off=bool(options.get("lift_cut_off")),
         **plain,
     )
 

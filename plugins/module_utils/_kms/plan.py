@@ -39,19 +39,37 @@ def make_plan(request: Request, key: Key, evidence: Evidence = models.NO_EVIDENC
     if refusal:
         return Plan(after=key, evidence=evidence, refusal=refusal, forceable=False)
     plan = _PLANNERS[request.state](request, key, evidence)
+    if key.cut_off is not None and not request.lift_cut_off and request.state != "absent" and plan.to_do:
+        plan = Plan(refusal=cut_off_sentence(request.key_id, key.cut_off), forceable=False)
     if plan.refusal and not (plan.forceable and request.force):
         return replace(plan, steps=(), after=key, evidence=evidence, unavailable_seconds=0.0)
     if request.stage == "prepare":
         plan = _preparation(plan)
-    steps = plan.steps if request.state == "absent" else keep_disabled(key, plan.steps)
+    steps = plan.steps if request.state == "absent" else _lifting(request, key, keep_disabled(key, plan.steps))
     return replace(
         plan,
         steps=steps,
         after=predict(key, steps),
         evidence=evidence,
         refusal=None,
+        known_cut_off=key.cut_off,
         warnings=plan.warnings + _warnings(request, key, steps),
     )
+
+
+def cut_off_sentence(key_id: str, mark: str) -> str:
+    """Why a key takes no material. mark: the value of the tag."""
+    return (
+        f"the key {key_id} was cut off on purpose (tag {models.CUT_OFF_TAG}: {mark}) and takes no material; "
+        "lift_cut_off lifts that, if those who cut it off agree"
+    )
+
+
+def _lifting(request: Request, key: Key, steps: tuple[Step, ...]) -> tuple[Step, ...]:
+    """The steps, with the mark of a cut-off taken off last: what fails before that leaves the key cut off."""
+    if key.cut_off is None or not request.lift_cut_off or request.stage == "prepare":
+        return steps
+    return (*steps, Step("UntagResource", "lift"))
 
 
 def _preparation(plan: Plan) -> Plan:
@@ -106,14 +124,18 @@ def keep_disabled(key: Key, steps: tuple[Step, ...]) -> tuple[Step, ...]:
 def _warnings(request: Request, key: Key, steps: tuple[Step, ...]) -> tuple[str, ...]:
     warnings: list[str] = []
     operations = [step.operation for step in steps]
-    if "DisableKey" in operations and "ImportKeyMaterial" in operations:
+    if "DisableKey" in operations and key.key_state == models.DISABLED:
         warnings.append(
-            f"KMS enables a key at every import; the key {request.key_id} was disabled and is disabled again"
+            f"KMS enables a key at every import; the key {request.key_id} was Disabled and is disabled again"
         )
     elif "DisableKey" in operations:
         warnings.append(
-            f"an earlier run ended before it could disable the key {request.key_id} again; that is finished now"
+            f"KMS enables a key at every import; an earlier run ended before it could disable the key {request.key_id} "
+            f"again (tag {models.RESTORE_STATE_TAG}: {key.restore_tag}), and this run does"
         )
+    elif key.restore_tag is not None and key.restore_state is None and key.key_state != models.DISABLED:
+        warnings.append(_unbelieved(request, key))
+    warnings.extend(_unread(request, key, steps))
     elsewhere = [region for region in key.regions if region != key.region]
     if elsewhere and not request.regions and "DeleteImportedKeyMaterial" in operations:
         warnings.append(
@@ -125,3 +147,22 @@ def _warnings(request: Request, key: Key, steps: tuple[Step, ...]) -> tuple[str,
         missing = ", ".join(entry.key_material_id for entry in after.missing)
         warnings.append(f"the key {request.key_id} stays PendingImport: these materials are missing as well: {missing}")
     return tuple(warnings)
+
+
+def _unbelieved(request: Request, key: Key) -> str:
+    return (
+        f"the key {request.key_id} has the tag {models.RESTORE_STATE_TAG} ({key.restore_tag}), and nothing shows that "
+        "an import of this material left it in the last days; the key is not disabled because of it; disable it if it "
+        "should be Disabled, and take the tag off"
+    )
+
+
+def _unread(request: Request, key: Key, steps: tuple[Step, ...]) -> list[str]:
+    """What the plan does without having seen it."""
+    unread = dict(key.unread)
+    if "ListResourceTags" not in unread or not steps or request.state == "absent":
+        return []
+    code = unread["ListResourceTags"]
+    return [
+        f"whether the key {request.key_id} was cut off on purpose is not known ({code}); allow kms:ListResourceTags"
+    ]

@@ -21,12 +21,12 @@ _EMPTY_STATES = (models.PENDING_IMPORT,) + models.DELETION_STATES
 def plan_absent(request: Request, key: Key, evidence: Evidence) -> Plan:
     """Delete one material, every loaded one, or the current one."""
     if request.all_materials:
-        plan = _everything(key)
+        plan = _cut_off(request, key)
     elif request.key_material_id:
         plan = _named(request, key, request.key_material_id)
     else:
         plan = _current(key)
-    if not plan.steps or not request.offered:
+    if not plan.changed or not request.offered or plan.steps[0].operation == "TagResource":
         return plan
     return _proved_first(request, key, evidence, plan)
 
@@ -62,16 +62,50 @@ def _refused(request: Request, plan: Plan, key_material_id: str) -> Plan:
     return Plan(steps=plan.steps, refusal=sentence, unavailable_seconds=plan.unavailable_seconds)
 
 
-def _everything(key: Key) -> Plan:
+def _cut_off(request: Request, key: Key) -> Plan:
+    """Delete all that may be there, and leave the mark that keeps it away.
+
+    The deletion of every permanent material is sent whatever was read: between the deletion and the import of a run
+    that is under way the key looks as empty as one that was cut off.
+    """
     if not key.symmetric:
-        # In PendingDeletion nothing tells whether the bytes are there: the call harms nothing if they are not.
-        return Plan(skip_reason=key.key_state) if key.key_state == models.PENDING_IMPORT else _deleting(key, (None,))
-    loaded = [entry for entry in key.materials if held(key, entry)]
-    if not loaded:
-        return Plan(skip_reason=key.key_state if key.key_state in _EMPTY_STATES else models.NOT_IMPORTED)
-    # The current one first: from then on nothing can be done with the key.
-    loaded.sort(key=lambda entry: entry.key_material_state != models.CURRENT)
-    return _deleting(key, tuple(entry.key_material_id for entry in loaded))
+        targets: list[Material | None] = [None]
+    else:
+        # The current one first: from then on nothing can be done with the key.
+        entries = [entry for entry in key.materials if entry.permanent or held(key, entry)]
+        targets = [*sorted(entries, key=lambda entry: entry.key_material_state != models.CURRENT)] or [None]
+    steps = [_sure_deletion(key, target) for target in targets]
+    lost = any(step.changes for step in steps)
+    interrupts = any(step.changes and not _is_staged(key, step.key_material_id) for step in steps)
+    if key.cut_off is None and key.key_state not in models.DELETION_STATES:
+        steps.append(Step("TagResource", "mark"))
+    return Plan(
+        steps=tuple(steps),
+        skip_reason=None if lost else _emptiness(key),
+        warnings=_cut_off_warnings(request, key),
+        unavailable_seconds=None if interrupts else 0.0,
+    )
+
+
+def _sure_deletion(key: Key, entry: Material | None) -> Step:
+    # Without a list, or in PendingDeletion without an ID, nothing tells whether the bytes are there.
+    there = held(key, entry) if entry is not None else key.key_state != models.PENDING_IMPORT
+    named = entry.key_material_id if entry is not None else None
+    return Step("DeleteImportedKeyMaterial", "delete", named, changes=there)
+
+
+def _emptiness(key: Key) -> str:
+    return key.key_state if key.key_state in _EMPTY_STATES else models.NOT_IMPORTED
+
+
+def _cut_off_warnings(request: Request, key: Key) -> tuple[str, ...]:
+    if key.key_state not in models.DELETION_STATES:
+        return ()
+    warning = (
+        f"the key {request.key_id} is {key.key_state} and takes no tag; should its deletion be cancelled, nothing "
+        "keeps its material from being imported again"
+    )
+    return (warning,)
 
 
 def held(key: Key, entry: Material) -> bool:

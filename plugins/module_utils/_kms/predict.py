@@ -37,9 +37,13 @@ def apply(key: Key, step: Step) -> Key:
         return _rotated(key)
     if step.operation == "DisableKey":
         return replace(key, key_state=models.DISABLED)
+    if step.purpose == "mark":
+        return replace(key, cut_off=key.cut_off or "")
+    if step.purpose == "lift":
+        return replace(key, cut_off=None)
     if step.operation == "TagResource":
         return replace(key, restore_state=models.DISABLED)
-    return replace(key, restore_state=None)
+    return replace(key, restore_state=None, restore_tag=None)
 
 
 def _deleted(key: Key, step: Step) -> Key:

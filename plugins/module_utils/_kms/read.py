@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 from datetime import timedelta
 
@@ -13,10 +14,11 @@ from ansible_collections.amazon.aws.plugins.module_utils.botocore import botocor
 
 from . import api
 from . import lineage
+from . import marks
 from . import models
 from .errors import MISSING_LIBRARY
 from .errors import AnsibleKMSError
-from .models import Evidence
+from .marks import Seal
 from .models import Key
 from .models import Material
 from .models import Request
@@ -41,6 +43,8 @@ def read_key(kms: api.Connection, request: Request) -> Key:
     kms.young = request.wait and key.now - key.creation_date < YOUNG
     if not needs_materials(request, key):
         return key
+    if request.all_materials:
+        return _with_materials_if_possible(kms, key)
     require_botocore("to read and address the materials of symmetric keys")
     if key.never_imported:
         return key
@@ -48,6 +52,15 @@ def read_key(kms: api.Connection, request: Request) -> Key:
     if request.state != "current" or key.staged is None:
         return key
     return replace(key, rotation_started=api.rotation_started(kms, key.arn))
+
+
+def _with_materials_if_possible(kms: api.Connection, key: Key) -> Key:
+    """The key with its list of materials. A cut-off does not wait for it: the deletion without an ID needs none."""
+    try:
+        require_botocore("to read and address the materials of symmetric keys")
+        return key if key.never_imported else replace(key, materials=api.list_materials(kms, key.arn, once=True))
+    except AnsibleKMSError as error:
+        return replace(key, unread=(*key.unread, ("ListKeyRotations", error.code)))
 
 
 def describe(kms: api.Connection, request: Request) -> Key:
@@ -83,31 +96,46 @@ def needs_materials(request: Request, key: Key) -> bool:
     return request.offered is not None and key.key_state in (models.ENABLED, models.DISABLED)
 
 
-def read_tag(kms: api.Connection, request: Request, key: Key, evidence: Evidence) -> Key:
-    """The key with what the tag of an earlier run says it has to become, where such a run is possible."""
-    if not needs_tag(request, key, evidence):
+def read_tags(kms: api.Connection, request: Request, key: Key, acts: bool, seals: tuple[Seal, ...] = ()) -> Key:
+    """The key with what its tags say: whether it was cut off, and what it has to become after an earlier run.
+
+    acts: whether the plan without the tags changes anything. seals: what proves that a tag is of an import of ours.
+    """
+    if not needs_tags(request, key, acts):
         return key
     try:
-        return replace(key, restore_state=api.get_tag(kms, key.arn, models.RESTORE_STATE_TAG))
+        # A cut-off does not wait for tags.
+        tags = api.get_tags(kms, key.arn, once=request.state == "absent")
     except AnsibleKMSError as error:
-        if error.code != "AccessDeniedException":
+        if error.code != "AccessDeniedException" and request.state != "absent":
             raise
-    return key
+        return replace(key, unread=(*key.unread, ("ListResourceTags", error.code)))
+    return with_tags(key, tags, seals)
 
 
-def needs_tag(request: Request, key: Key, evidence: Evidence) -> bool:
-    """Only an import into a Disabled key leaves the tag; where none can have happened, the call is spared.
+def with_tags(key: Key, tags: Mapping[str, str], seals: tuple[Seal, ...]) -> Key:
+    """The key with what its tags, which were read already, say."""
+    value = tags.get(models.RESTORE_STATE_TAG)
+    found = marks.remembered(key, value, seals)
+    return replace(
+        key, restore_tag=value, restore_state=found.state if found else None, cut_off=tags.get(models.CUT_OFF_TAG)
+    )
 
-    On symmetric keys such an import marks the description. On others state present imports into a Disabled key only for
-    an expiry, or when the caller forces what cannot be proved otherwise.
+
+def needs_tags(request: Request, key: Key, acts: bool) -> bool:
+    """Every plan that acts has to know of a cut-off. Otherwise only an import into a Disabled key is of interest.
+
+    On symmetric keys such an import marks the description; on others nothing but the tag tells.
     """
-    if request.state == "absent" or key.never_imported or key.key_state in models.DELETION_STATES:
+    if request.state == "absent":
+        return request.all_materials and key.key_state not in models.DELETION_STATES
+    if key.key_state in models.DELETION_STATES:
         return False
-    if not key.enabled:
+    if acts or request.lift_cut_off or not key.enabled:
         return True
     if key.symmetric and not key.replica:
         return any(_may_hide_a_crash(entry) for entry in key.materials)
-    return request.state != "present" or request.sets_expiry or request.force or evidence.verdict != "match"
+    return True
 
 
 def _may_hide_a_crash(entry: Material) -> bool:

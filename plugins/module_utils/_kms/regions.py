@@ -30,7 +30,6 @@ from .models import Step
 from .options import ALL_REGIONS
 from .options import Stage
 from .options import Wish
-from .plan_current import NEW
 from .read import describe
 from .results import Result
 from .results import combined
@@ -108,10 +107,10 @@ class Group:
         job.plan()
         self.members.append(job)
 
-    def _foreseen(self) -> Step | None:
-        """The import that a replica has to expect: new material of the primary key."""
+    def _foreseen(self) -> tuple[Step, ...]:
+        """What a replica has to expect from the plan for the primary key, which comes first."""
         lead = self.members[0].execution if self.members else None
-        return next((step for step in lead.plan.steps if step.import_type == NEW), None) if lead else None
+        return lead.plan.steps if lead else ()
 
     def prepare(self) -> None:
         """Everything that interrupts nothing, in every Region."""
@@ -124,6 +123,10 @@ class Group:
         if lead.execution is not None:
             lead.execution.before_rotation = lambda: _change_replicas(others)
         for job in self.members:
+            if job is not lead and lead.result.error and self.wish.request.all_materials:
+                # What was to go with the primary key's material did not: a cut-off takes what it can get.
+                job.foreseen = ()
+                job.plan()
             if job.execution is not None and not job.finished:
                 job.change()
         if lead.execution is not None and "RotateKeyOnDemand" in lead.execution.done:

@@ -29,6 +29,7 @@ from .external_manage import advised
 from .gateway import Connect
 from .gateway import Gateway
 from .material import Secret
+from .material import sealer
 from .models import NO_EVIDENCE
 from .models import Evidence
 from .models import Key
@@ -38,7 +39,7 @@ from .plan import make_plan
 from .predict import predict
 from .progress import Journal
 from .proof import find_evidence
-from .read import read_tag
+from .read import with_tags
 from .replacement_execute import ReplacementExecution
 from .replacement_find import Nursery
 from .replacement_options import DELETE
@@ -212,7 +213,7 @@ class ReplacementJob(manage.Job):
         request = replace(request, key_id=pair.new.key.arn)
         manage.admitted(replace(self.desire, request=request), pair.new.key)
         evidence = self._verdict(pair.new, secret)
-        key = read_tag(self.kms, request, pair.new.key, evidence)
+        key = with_tags(pair.new.key, pair.new.tags, (sealer(secret.plaintext),))
         return make_plan(request, key, evidence), key
 
     def _known(self, pair: Pair, imports: Plan, secret: Secret) -> Evidence:

@@ -34,11 +34,12 @@ from .external import KeyStep
 from .external import KeyWish
 from .external_execute import KeyExecution
 from .material import Secret
+from .material import sealer
 from .models import Key
 from .plan import make_plan
 from .proof import find_evidence
 from .read import read_key
-from .read import read_tag
+from .read import read_tags
 from .replacement_find import Nursery
 from .replacement_options import ReplacementWish
 from .replacement_plan import REPLACED_BY
@@ -159,7 +160,9 @@ class ReplacementExecution:
         key = read_key(self.kms, request)
         self.kms.young = self.kms.young or (self.plan.creates and request.wait)
         evidence = find_evidence(self.kms, request, key, self.secret)
-        plan = make_plan(request, read_tag(self.kms, request, key, evidence), evidence)
+        acts = make_plan(request, key, evidence).to_do
+        key = read_tags(self.kms, request, key, acts, (sealer(self.secret.plaintext),))
+        plan = make_plan(request, key, evidence)
         if plan.refusal:
             raise refused(plan.refusal)
         execution = Execution(self.kms, request, plan, key, self.secret, done=self.done, request_ids=self.request_ids)

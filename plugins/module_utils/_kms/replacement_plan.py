@@ -162,6 +162,13 @@ def refusal_for(wish: ReplacementWish, pair: Pair, known: Evidence) -> str | Non
             "delete and import the same bytes there is state reimported of byok.aws.kms_imported_material (strategy "
             "reimport of the role)"
         )
+    marked = next((one for one in (old, new) if one is not None and models.CUT_OFF_TAG in one.tags), None)
+    if marked is not None and not wish.request.lift_cut_off:
+        mark = marked.tags[models.CUT_OFF_TAG]
+        return (
+            f"the key {marked.key.arn} was cut off on purpose (tag {models.CUT_OFF_TAG}: {mark}); no alias of {name} "
+            "is moved to a new key before lift_cut_off allows it, if those who cut it off agree"
+        )
     if REPLACED_BY not in old.tags and len(old.tags) >= _MOST_TAGS:
         return (
             f"the key {old.key.arn} has {len(old.tags)} tags, and KMS takes no more; remove one, since the tag "

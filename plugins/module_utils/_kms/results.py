@@ -156,6 +156,7 @@ def entry(result: Result) -> dict[str, Any]:
         skip_reason=result.skip_reason,
         unavailable_seconds=result.unavailable_seconds,
         request_ids=list(result.request_ids),
+        cut_off=key.cut_off or None if key is not None else None,
         calls=list(result.calls),
         error=result.error,
     )
@@ -251,6 +252,8 @@ def _lineage(key: Key | None) -> dict[str, Any]:
     shown = {name: value for name, value in key_fields(key).items() if name not in ("key_id", "key_arn", "key_spec")}
     if key.current_key_material_id == UNNAMED:
         shown["current_key_material_id"] = _UNKNOWN
+    if key.cut_off is not None:
+        shown["cut_off"] = True
     if key.materials:
         shown["materials"] = [_material(one) for one in key.materials]
     return shown

@@ -19,6 +19,8 @@ resource "aws_kms_replica_external_key" "this" {
       valid_to,
       tags["byok:restore-state"],
       tags_all["byok:restore-state"],
+      tags["byok:cut-off"],
+      tags_all["byok:cut-off"],
     ]
   }
 }

@@ -202,6 +202,8 @@ class FakeConnection:
             raise answer
         return answer(parameters) if callable(answer) else answer
 
+    call_once = call
+
     @property
     def operations(self) -> list[str]:
         return [operation for operation, _parameters in self.made]

@@ -6,14 +6,17 @@
 
 from __future__ import annotations
 
+import hashlib
+
 import pytest
+from ansible_collections.byok.aws.plugins.module_utils._kms import marks
 from ansible_collections.byok.aws.plugins.module_utils._kms import read
 from ansible_collections.byok.aws.plugins.module_utils._kms.errors import MISSING_LIBRARY
 from ansible_collections.byok.aws.plugins.module_utils._kms.errors import AnsibleKMSError
-from ansible_collections.byok.aws.plugins.module_utils._kms.models import NO_EVIDENCE
 from ansible_collections.byok.aws.tests.unit.plugins.module_utils._kms.builders import ARN
 from ansible_collections.byok.aws.tests.unit.plugins.module_utils._kms.builders import DAY
 from ansible_collections.byok.aws.tests.unit.plugins.module_utils._kms.builders import MARK_A
+from ansible_collections.byok.aws.tests.unit.plugins.module_utils._kms.builders import NOW
 from ansible_collections.byok.aws.tests.unit.plugins.module_utils._kms.builders import A
 from ansible_collections.byok.aws.tests.unit.plugins.module_utils._kms.builders import FakeConnection
 from ansible_collections.byok.aws.tests.unit.plugins.module_utils._kms.builders import empty
@@ -21,13 +24,10 @@ from ansible_collections.byok.aws.tests.unit.plugins.module_utils._kms.builders 
 from ansible_collections.byok.aws.tests.unit.plugins.module_utils._kms.builders import key
 from ansible_collections.byok.aws.tests.unit.plugins.module_utils._kms.builders import kms_error
 from ansible_collections.byok.aws.tests.unit.plugins.module_utils._kms.builders import marked
-from ansible_collections.byok.aws.tests.unit.plugins.module_utils._kms.builders import match
 from ansible_collections.byok.aws.tests.unit.plugins.module_utils._kms.builders import material
-from ansible_collections.byok.aws.tests.unit.plugins.module_utils._kms.builders import mismatch
 from ansible_collections.byok.aws.tests.unit.plugins.module_utils._kms.builders import pending
 from ansible_collections.byok.aws.tests.unit.plugins.module_utils._kms.builders import request
 from ansible_collections.byok.aws.tests.unit.plugins.module_utils._kms.builders import rsa_key
-from ansible_collections.byok.aws.tests.unit.plugins.module_utils._kms.builders import unknown
 
 STATES = ("Enabled", "Disabled", "PendingImport", "PendingDeletion", "PendingReplicaDeletion", "Creating", "Updating")
 
@@ -67,70 +67,98 @@ DISABLED_MARK = material(description=marked(MARK_A, disabled=True))
 
 
 @pytest.mark.parametrize(
-    ("wanted", "found", "evidence", "needed"),
+    ("wanted", "found", "acts", "needed"),
     [
-        # Nothing is disabled again in state absent.
-        ({"state": "absent"}, key(DISABLED_MARK), NO_EVIDENCE, False),
-        ({"state": "absent"}, key(key_state="Disabled"), NO_EVIDENCE, False),
-        # No import was ever begun, or none is possible.
-        ({}, empty(), NO_EVIDENCE, False),
-        ({}, key(key_state="PendingDeletion"), NO_EVIDENCE, False),
-        ({}, key(key_state="PendingReplicaDeletion"), NO_EVIDENCE, False),
+        # Nothing is disabled again in state absent, and a deletion needs no mark of a cut-off.
+        ({"state": "absent"}, key(DISABLED_MARK), True, False),
+        ({"state": "absent"}, key(key_state="Disabled"), True, False),
+        # A cut-off leaves its mark once, where KMS takes a tag.
+        ({"state": "absent", "all_materials": True}, key(), True, True),
+        ({"state": "absent", "all_materials": True}, key(key_state="PendingDeletion"), True, False),
+        # Nothing can be imported.
+        ({}, key(key_state="PendingDeletion"), False, False),
+        ({}, key(key_state="PendingReplicaDeletion"), False, False),
+        # Every plan that acts has to know of a cut-off; a first import, too.
+        ({}, empty(), True, True),
+        ({}, key(material(description=marked(MARK_A))), True, True),
         # Not Enabled: the tag may wait for its end.
-        ({}, key(key_state="Disabled"), match(), True),
-        ({}, pending(), match(), True),
-        ({}, hmac_key(key_state="Disabled"), unknown(), True),
-        ({}, hmac_key(key_state="PendingImport"), unknown(), True),
-        # Enabled and symmetric: the mark tells.
-        ({}, key(material(description=marked(MARK_A))), match(), False),
-        ({}, key(DISABLED_MARK), match(), True),
+        ({}, key(key_state="Disabled"), False, True),
+        ({}, pending(), True, True),
+        ({}, hmac_key(key_state="Disabled"), False, True),
+        # Enabled and symmetric, nothing to do: the mark in the description tells.
+        ({}, key(material(description=marked(MARK_A))), False, False),
+        ({"lift_cut_off": True}, key(material(description=marked(MARK_A))), False, True),
+        ({}, key(DISABLED_MARK), False, True),
         # No mark, or none that could be set: an import may have been made all the same.
-        ({}, key(material()), match(None, "key_material_id"), True),
-        ({"force": True}, hmac_key(), match(None, "mac"), True),
-        ({}, key(DISABLED_MARK), mismatch(), True),
-        # Enabled, another spec: only an expiry, or the want of a proof, can have led to an import.
-        ({}, hmac_key(), match(None, "mac"), False),
-        ({}, rsa_key(), match(None, "public_key"), False),
-        ({}, hmac_key(), unknown(), True),
-        ({"valid_for": DAY}, hmac_key(), match(None, "mac"), True),
-        ({"expiration_model": "KEY_MATERIAL_DOES_NOT_EXPIRE"}, rsa_key(), match(None, "public_key"), True),
+        ({}, key(material()), False, True),
+        # Another spec: nothing but the tag tells.
+        ({}, hmac_key(), False, True),
+        ({}, rsa_key(), False, True),
     ],
 )
-def test_needs_tag(wanted, found, evidence, needed):
-    assert read.needs_tag(request(**wanted), found, evidence) is needed
+def test_needs_tags(wanted, found, acts, needed):
+    assert read.needs_tags(request(**wanted), found, acts) is needed
+
+
+def seal_of(content):
+    return lambda context: hashlib.sha256(content + context.encode()).hexdigest()[:32]
+
+
+OURS = marks.restore_value(key(), NOW - DAY, seal_of(b"a"))
 
 
 @pytest.mark.parametrize(
-    ("tags", "remembered"),
+    ("tags", "found"),
     [
-        ([], None),
-        ([{"TagKey": "team", "TagValue": "Disabled"}], None),
-        ([{"TagKey": "team", "TagValue": "x"}, {"TagKey": "byok:restore-state", "TagValue": "Disabled"}], "Disabled"),
+        ({}, {}),
+        ({"team": "Disabled"}, {}),
+        ({"team": "x", "byok:restore-state": OURS}, {"restore_tag": OURS, "restore_state": "Disabled"}),
+        # Who may only tag cannot have a key disabled.
+        ({"byok:restore-state": "Disabled"}, {"restore_tag": "Disabled"}),
+        ({"byok:cut-off": "2026-01-01 by x"}, {"cut_off": "2026-01-01 by x"}),
     ],
 )
-def test_the_tag_is_read_with_the_arn(tags, remembered):
-    kms = FakeConnection(ListResourceTags={"Tags": tags, "Truncated": False})
-    found = read.read_tag(kms, request(), key(key_state="Disabled"), match())
-    assert found == key(key_state="Disabled", restore_state=remembered)
+def test_the_tags_are_read_with_the_arn(tags, found):
+    listed = [{"TagKey": name, "TagValue": value} for name, value in tags.items()]
+    kms = FakeConnection(ListResourceTags={"Tags": listed, "Truncated": False})
+    read_key = read.read_tags(kms, request(), key(key_state="Disabled"), True, (seal_of(b"b"), seal_of(b"a")))
+    assert read_key == key(key_state="Disabled", **found)
     assert kms.made == [("ListResourceTags", {"KeyId": ARN})]
 
 
-def test_the_tag_is_not_read_in_vain():
+def test_the_tags_are_not_read_in_vain():
     kms = FakeConnection()
     recognised = key(material(description=marked(MARK_A)))
-    assert read.read_tag(kms, request(), recognised, match()) == recognised
+    assert read.read_tags(kms, request(), recognised, False) == recognised
     assert kms.made == []
 
 
-def test_who_may_not_read_tags_is_served_all_the_same():
-    kms = FakeConnection(ListResourceTags=kms_error("AccessDeniedException"))
-    assert read.read_tag(kms, request(), key(key_state="Disabled"), match()) == key(key_state="Disabled")
+@pytest.mark.parametrize(
+    ("wanted", "code"),
+    [
+        ({}, "AccessDeniedException"),
+        ({"state": "absent", "all_materials": True}, "AccessDeniedException"),
+        # A cut-off waits for nothing.
+        ({"state": "absent", "all_materials": True}, "KMSInternalException"),
+    ],
+)
+def test_tags_that_cannot_be_read_are_noted(wanted, code):
+    kms = FakeConnection(ListResourceTags=kms_error(code))
+    found = read.read_tags(kms, request(**wanted), key(key_state="Disabled"), True)
+    assert found == key(key_state="Disabled", unread=(("ListResourceTags", code),))
 
 
-def test_any_other_failure_of_the_tag_is_a_failure():
+def test_any_other_failure_of_the_tags_is_a_failure():
     kms = FakeConnection(ListResourceTags=kms_error("KMSInternalException"))
     with pytest.raises(AnsibleKMSError):
-        read.read_tag(kms, request(), key(key_state="Disabled"), match())
+        read.read_tags(kms, request(), key(key_state="Disabled"), True)
+
+
+@pytest.mark.parametrize("code", ["AccessDeniedException", "KMSInternalException"])
+def test_a_cut_off_does_without_the_list(code):
+    kms = FakeConnection(ListKeyRotations=kms_error(code))
+    found = read._with_materials_if_possible(kms, key())
+    assert found == key(unread=(("ListKeyRotations", code),))
 
 
 def test_an_old_botocore_is_told_only_where_the_list_is_needed(monkeypatch):

@@ -88,6 +88,7 @@ def test_an_entry_has_every_field_of_the_contract():
         "skip_reason": None,
         "unavailable_seconds": 0.0,
         "request_ids": ["1-2-3"],
+        "cut_off": None,
         "calls": [{"operation": "ImportKeyMaterial"}],
         "error": None,
     }
