@@ -6,20 +6,16 @@
 from __future__ import annotations
 
 import copy
-from typing import TYPE_CHECKING
 from typing import Any
 
 from moto.kms.models import Key
 from moto.utilities.utils import get_partition
 
 from kms_emulator import specs
+from kms_emulator.arns import arn
 from kms_emulator.lineage import Copy
 from kms_emulator.lineage import Entry
 from kms_emulator.lineage import Lineage
-
-if TYPE_CHECKING:
-    from kms_emulator.aliases import Alias
-    from kms_emulator.backend import EmulatedKmsBackend
 
 ENABLED = "Enabled"
 DISABLED = "Disabled"
@@ -48,20 +44,19 @@ class RelatedKeys:
 
 
 class EmulatedKey(Key):
-    """One key in one Region."""
+    """One key in one Region. It knows neither the backend that keeps it nor the answers that show it."""
 
-    def __init__(self, backend: EmulatedKmsBackend, creation: dict[str, Any], now: float) -> None:
+    def __init__(self, account_id: str, region: str, creation: dict[str, Any], now: float) -> None:
         super().__init__(
             creation.get("policy"),
             creation["key_usage"],
             creation["key_spec"],
             creation.get("description") or "",
-            backend.account_id,
-            backend.region_name,
+            account_id,
+            region,
             bool(creation.get("multi_region")),
             creation.get("origin") or "AWS_KMS",
         )
-        self.backend = backend
         self.adopt_id(creation.get("key_id") or self.id)
         self.creation_date = now
         self.lineage = Lineage()
@@ -75,15 +70,11 @@ class EmulatedKey(Key):
         self.rotation_period: int | None = None
         self.next_event = 0.0
         """Nothing happens by itself before this; zero means that it has to be looked up."""
-        self.seen_tags: list[dict[str, str]] | None = None
-        self.seen_aliases: list[Alias] | None = None
-        """What a frozen key had."""
 
     def adopt_id(self, key_id: str) -> None:
         """AWS writes the ID of a multi-Region key without dashes, moto with them."""
         self.id = "mrk-" + key_id[4:].replace("-", "") if key_id.startswith("mrk-") else key_id
-        partition = get_partition(self.region)
-        self.arn = f"arn:{partition}:kms:{self.region}:{self.account_id}:key/{self.id}"
+        self.arn = arn(self.region, self.account_id, f"key/{self.id}")
 
     @property
     def is_external(self) -> bool:
@@ -171,9 +162,3 @@ class EmulatedKey(Key):
             '    "Sid" : "Enable IAM User Permissions",\n    "Effect" : "Allow",\n    "Principal" : {\n'
             f'      "AWS" : "{root}"\n    }},\n    "Action" : "kms:*",\n    "Resource" : "*"\n  }} ]\n}}'
         )
-
-    def to_dict(self) -> dict[str, Any]:
-        """moto's name for the answer of DescribeKey."""
-        from kms_emulator.metadata import key_metadata
-
-        return {"KeyMetadata": key_metadata(self)}

@@ -9,12 +9,11 @@ from typing import Any
 
 from kms_emulator import lineage
 from kms_emulator import specs
+from kms_emulator.clock import DAY_SECONDS
 from kms_emulator.key import CREATING
 from kms_emulator.key import PENDING_DELETION
 from kms_emulator.key import PENDING_REPLICA_DELETION
 from kms_emulator.key import EmulatedKey
-
-DAY_SECONDS = 24 * 60 * 60
 
 
 def key_metadata(key: EmulatedKey) -> dict[str, Any]:
