@@ -13,6 +13,7 @@ from moto.utilities.utils import get_partition
 
 from kms_emulator import specs
 from kms_emulator.arns import arn
+from kms_emulator.lineage import AutomaticRotation
 from kms_emulator.lineage import Copy
 from kms_emulator.lineage import Entry
 from kms_emulator.lineage import Lineage
@@ -61,13 +62,13 @@ class EmulatedKey(Key):
         self.creation_date = now
         self.lineage = Lineage()
         self.copies: dict[str, Copy] = {}
+        self.automatic_rotation = AutomaticRotation()
         self.related: RelatedKeys | None = RelatedKeys(self) if self.multi_region else None
         self.key_state = PENDING_IMPORT if self.is_external else ENABLED
         self.busy: tuple[str, float] | None = None
         """Creating or Updating, and until when."""
         self.deletion_at: float | None = None
         self.pending_window: int | None = None
-        self.rotation_period: int | None = None
         self.next_event = 0.0
         """Nothing happens by itself before this; zero means that it has to be looked up."""
 
@@ -102,6 +103,17 @@ class EmulatedKey(Key):
         """For moto's CloudFormation, which sets it."""
         if not value and self.__dict__.get("key_state") == ENABLED:
             self.key_state = DISABLED
+
+    @property
+    def key_rotation_status(self) -> bool:
+        """moto's name for whether AWS rotates the key."""
+        return self.automatic_rotation.enabled
+
+    @key_rotation_status.setter
+    def key_rotation_status(self, value: bool) -> None:
+        """For moto's CloudFormation, which sets it on a new key."""
+        if value:
+            self.automatic_rotation.enable(self.creation_date, None)
 
     @property
     def regions(self) -> list[EmulatedKey]:
@@ -152,6 +164,7 @@ class EmulatedKey(Key):
         frozen = copy.copy(self)
         frozen.lineage = copy.deepcopy(self.lineage)
         frozen.copies = copy.deepcopy(self.copies)
+        frozen.automatic_rotation = copy.copy(self.automatic_rotation)
         return frozen
 
     def generate_default_policy(self) -> str:

@@ -127,13 +127,13 @@ def rotation_status(key: EmulatedKey) -> dict[str, Any]:
     """The answer of GetKeyRotationStatus."""
     status: dict[str, Any] = {"KeyId": key.arn, "KeyRotationEnabled": _rotates_by_itself(key)}
     if status["KeyRotationEnabled"]:
-        period = key.rotation_period or 365
-        status["RotationPeriodInDays"] = period
-        status["NextRotationDate"] = round(key.creation_date + period * DAY_SECONDS, 3)
+        setting = key.automatic_rotation
+        status["RotationPeriodInDays"] = setting.period_days
+        status["NextRotationDate"] = round(setting.since + setting.period_days * DAY_SECONDS, 3)
     if key.lineage.rotation_started is not None:
         status["OnDemandRotationStartDate"] = round(key.lineage.rotation_started, 3)
     return status
 
 
 def _rotates_by_itself(key: EmulatedKey) -> bool:
-    return bool(key.key_rotation_status) and key.state != PENDING_DELETION
+    return key.automatic_rotation.enabled and key.state != PENDING_DELETION

@@ -110,8 +110,7 @@ def _join(replica: EmulatedKey, related: RelatedKeys) -> None:
     related.by_region[replica.region] = replica
     replica.related = related
     replica.lineage = primary.lineage
-    replica.key_rotation_status = primary.key_rotation_status
-    replica.rotation_period = primary.rotation_period
+    replica.automatic_rotation = primary.automatic_rotation
     if replica.is_external:
         replica.key_state = PENDING_IMPORT
     else:
