@@ -228,6 +228,46 @@ class TestDeletion:
         assert kms.describe_key(KeyId=key)["KeyMetadata"]["KeyState"] == "Disabled"
 
 
+class TestAutomaticRotation:
+    """One setting for the primary and its replicas; the replicas show the primary's."""
+
+    def setting(self, bench: Workbench, key: str) -> tuple[Any, ...]:
+        status = bench.kms.get_key_rotation_status(KeyId=key)
+        return tuple(status.get(name) for name in ("KeyRotationEnabled", "RotationPeriodInDays", "NextRotationDate"))
+
+    def test_replicas_show_the_setting_of_the_primary(self, bench: Workbench, kms: Any) -> None:
+        key = bench.create(Origin="AWS_KMS", MultiRegion=True)
+        kms.enable_key_rotation(KeyId=key, RotationPeriodInDays=90)
+        bench.advance(86400)
+        west = bench.replicate(key)
+        assert self.setting(west, key) == self.setting(bench, key)
+        assert self.setting(west, key)[:2] == (True, 90)
+        kms.enable_key_rotation(KeyId=key, RotationPeriodInDays=180)
+        assert self.setting(west, key) == self.setting(bench, key)
+        assert self.setting(west, key)[:2] == (True, 180)
+        kms.disable_key_rotation(KeyId=key)
+        assert self.setting(west, key) == (False, None, None)
+
+    def test_replicas_lag_behind_the_primary(self, emulator: EmulatorProcess, bench: Workbench, kms: Any) -> None:
+        key = bench.create(Origin="AWS_KMS", MultiRegion=True)
+        west = bench.replicate(key)
+        emulator.config(lag_seconds=3600)
+        kms.enable_key_rotation(KeyId=key)
+        assert self.setting(west, key) == (False, None, None)
+        emulator.config(lag_seconds=0)
+        assert self.setting(west, key)[0] is True
+
+    @pytest.mark.parametrize("spec", ["SYMMETRIC_DEFAULT", "HMAC_256"])
+    def test_replicas_are_told_to_ask_the_primary(self, bench: Workbench, spec: str) -> None:
+        key = bench.create(spec, Origin="AWS_KMS", MultiRegion=True)
+        west = bench.replicate(key)
+        arn = west.metadata(key)["Arn"]
+        assert refusal(west.kms.disable_key_rotation, KeyId=key) == (
+            "UnsupportedOperationException",
+            f"{arn} is a multi-region replica key which is not valid for DisableKeyRotation.",
+        )
+
+
 def test_identifiers_in_the_wrong_region(bench: Workbench) -> None:
     key = bench.filled()
     west = bench.in_region(WEST)

@@ -20,6 +20,7 @@ from workbench import default_usage
 from workbench import first_material
 from workbench import refusal
 
+DAY = 24 * 60 * 60
 ENABLED, DISABLED, DELETING, REPLICA_DELETING = "Enabled", "Disabled", "PendingDeletion", "PendingReplicaDeletion"
 EMPTY, CREATING, UPDATING = "PendingImport", "Creating", "Updating"
 STATES = (ENABLED, DISABLED, DELETING, REPLICA_DELETING, EMPTY, CREATING, UPDATING)
@@ -260,3 +261,58 @@ class TestTransitions:
         assert (status["KeyRotationEnabled"], status["RotationPeriodInDays"]) == (True, 180)
         kms.disable_key(KeyId=key)
         assert refusal(kms.enable_key_rotation, KeyId=key)[0] == "DisabledException"
+
+
+class TestAutomaticRotation:
+    """The setting, as AWS was recorded to treat it."""
+
+    @pytest.fixture
+    def key(self, bench: Workbench) -> str:
+        return bench.create(Origin="AWS_KMS")
+
+    def setting(self, bench: Workbench, key: str) -> tuple[int, int]:
+        """The period, and for how many days the next rotation is away."""
+        status = bench.kms.get_key_rotation_status(KeyId=key)
+        assert status["KeyRotationEnabled"] is True
+        away = status["NextRotationDate"].timestamp() - bench.now()
+        return status["RotationPeriodInDays"], round(away / DAY)
+
+    def test_the_next_rotation_is_one_period_after_it_was_switched_on(self, bench: Workbench, key: str) -> None:
+        bench.advance(10 * DAY)
+        bench.kms.enable_key_rotation(KeyId=key)
+        assert self.setting(bench, key) == (365, 365)
+        bench.advance(5 * DAY)
+        assert self.setting(bench, key) == (365, 360)
+
+    @pytest.mark.parametrize(
+        ("again", "expected"),
+        [({}, (90, 80)), ({"RotationPeriodInDays": 90}, (90, 80)), ({"RotationPeriodInDays": 2560}, (2560, 2560))],
+        ids=["without a period", "the same period", "another period"],
+    )
+    def test_switched_on_again(
+        self, bench: Workbench, key: str, again: dict[str, int], expected: tuple[int, int]
+    ) -> None:
+        bench.kms.enable_key_rotation(KeyId=key, RotationPeriodInDays=90)
+        bench.advance(10 * DAY)
+        bench.kms.enable_key_rotation(KeyId=key, **again)
+        assert self.setting(bench, key) == expected
+
+    def test_switching_off_forgets_the_period(self, bench: Workbench, key: str) -> None:
+        bench.kms.enable_key_rotation(KeyId=key, RotationPeriodInDays=90)
+        bench.kms.disable_key_rotation(KeyId=key)
+        status = bench.kms.get_key_rotation_status(KeyId=key)
+        assert set(status) == {"KeyId", "KeyRotationEnabled", "ResponseMetadata"}
+        bench.kms.enable_key_rotation(KeyId=key)
+        assert self.setting(bench, key) == (365, 365)
+
+    def test_keys_that_do_not_rotate(self, bench: Workbench, kms: Any) -> None:
+        mac = bench.create("HMAC_256", Origin="AWS_KMS")
+        assert refusal(kms.enable_key_rotation, KeyId=mac) == ("UnsupportedOperationException", "")
+        kms.disable_key_rotation(KeyId=mac)
+        assert kms.get_key_rotation_status(KeyId=mac)["KeyRotationEnabled"] is False
+        signer = bench.create("ECC_NIST_P256", Origin="AWS_KMS")
+        assert refusal(kms.disable_key_rotation, KeyId=signer) == ("UnsupportedOperationException", "")
+        imported = bench.create("HMAC_256")
+        assert refusal(kms.disable_key_rotation, KeyId=imported)[1].endswith(
+            "origin is EXTERNAL which is not valid for this operation."
+        )

@@ -5,25 +5,33 @@
 
 from __future__ import annotations
 
+import copy
 from collections import defaultdict
-from dataclasses import dataclass
-from dataclasses import replace
+from typing import Any
+
+from moto.kms import models
+
+# Since 5.2 moto has aliases as resources of its CloudFormation, which asks them how to be moved and deleted, and
+# sets attributes of its own on them.
+_MotoAlias: Any = getattr(models, "Alias", object)
 
 
-@dataclass(frozen=True)
-class Alias:
+class Alias(_MotoAlias):  # type: ignore[misc]
     """A name for a key."""
 
-    alias_name: str
-    alias_arn: str
-    target_key_id: str
-    created: float
-    updated: float
+    def __init__(self, name: str, arn: str, key_id: str, now: float) -> None:
+        self.alias_name = name
+        self.alias_arn = arn
+        self.target_key_id = key_id
+        self.created = now
+        self.updated = now
 
-    @property
-    def physical_resource_id(self) -> str:
-        """For moto's CloudFormation."""
-        return self.alias_name
+    def moved(self, key_id: str, now: float) -> Alias:
+        """The same name for another key; this one stays as it is, for readers that lag."""
+        other = copy.copy(self)
+        other.target_key_id = key_id
+        other.updated = now
+        return other
 
 
 class AliasBook:
@@ -40,11 +48,11 @@ class AliasBook:
         return alias.target_key_id if alias else None
 
     def add(self, name: str, arn: str, key_id: str, now: float) -> Alias:
-        alias = self._by_name[name] = Alias(name, arn, key_id, now, now)
+        alias = self._by_name[name] = Alias(name, arn, key_id, now)
         return alias
 
     def move(self, name: str, key_id: str, now: float) -> Alias:
-        alias = self._by_name[name] = replace(self._by_name[name], target_key_id=key_id, updated=now)
+        alias = self._by_name[name] = self._by_name[name].moved(key_id, now)
         return alias
 
     def remove(self, name: str) -> None:

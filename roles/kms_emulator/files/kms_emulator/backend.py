@@ -22,8 +22,8 @@ from kms_emulator import material
 from kms_emulator import specs
 from kms_emulator.aliases import Alias
 from kms_emulator.aliases import AliasBook
+from kms_emulator.arns import arn
 from kms_emulator.errors import key_does_not_exist
-from kms_emulator.identifiers import local_arn
 from kms_emulator.key import EmulatedKey
 from kms_emulator.lineage import CURRENT
 from kms_emulator.lineage import STAGED
@@ -39,14 +39,18 @@ class Account:
     lock: threading.RLock = field(default_factory=threading.RLock)
     material_owners: dict[str, str] = field(default_factory=dict)
     """From the ID of a material to that of its key: a ciphertext names its material only."""
+    backends: dict[str, EmulatedKmsBackend] = field(default_factory=dict)
+    """By Region."""
 
 
 @dataclass(frozen=True)
 class _View:
-    """What readers saw until a change; None when there was no key yet."""
+    """What readers saw until a change; ``key`` is None when there was no key yet."""
 
     changed_at: float
     key: EmulatedKey | None
+    tags: list[dict[str, str]] = field(default_factory=list)
+    aliases: list[Alias] = field(default_factory=list)
 
 
 _accounts: dict[str, Account] = {}
@@ -58,6 +62,7 @@ class EmulatedKmsBackend(KmsBackend):
     def __init__(self, region_name: str, account_id: str | None = None) -> None:
         super().__init__(region_name, account_id)
         self.account = _accounts.setdefault(self.account_id, Account())
+        self.account.backends[region_name] = self
         self.alias_book = AliasBook()
         self._views: dict[str, list[_View]] = {}
 
@@ -69,6 +74,10 @@ class EmulatedKmsBackend(KmsBackend):
     @property
     def lock(self) -> threading.RLock:
         return self.account.lock
+
+    def arn_of(self, resource: str) -> str:
+        """The ARN of something in this account and Region."""
+        return arn(self.region_name, self.account_id, resource)
 
     # -- keys ---------------------------------------------------------------------------------------------------
 
@@ -94,7 +103,7 @@ class EmulatedKmsBackend(KmsBackend):
         return self.add_key(creation, tags)
 
     def add_key(self, creation: dict[str, Any], tags: list[dict[str, str]] | None) -> EmulatedKey:
-        key = EmulatedKey(self, creation, runtime.clock.now())  # type: ignore[abstract]
+        key = EmulatedKey(self.account_id, self.region_name, creation, runtime.clock.now())  # type: ignore[abstract]
         self._views[key.id] = [_View(time.monotonic(), None)] if runtime.settings.lag_seconds else []
         self.keys[key.id] = key
         if tags:
@@ -116,17 +125,18 @@ class EmulatedKmsBackend(KmsBackend):
         self.account.material_owners[entry.material_id] = key.id
 
     def forget(self, key: EmulatedKey) -> None:
-        """The end of a key."""
-        self.delete_key(key.id)
-        self.alias_book.remove_all_of(key.id)
-        self._views.pop(key.id, None)
+        """The end of a key, in whichever Region of the account it lies."""
+        home = self.account.backends[key.region]
+        home.delete_key(key.id)
+        home.alias_book.remove_all_of(key.id)
+        home._views.pop(key.id, None)
 
     def live_key(self, key_id: str) -> EmulatedKey | None:
         """The key as it is, everything that was due having happened."""
         key = self.keys.get(key_id)
         if key is None:
             return None
-        settle(key, runtime.clock.now())  # type: ignore[arg-type]
+        settle(key, runtime.clock.now(), self)  # type: ignore[arg-type]
         return self.keys.get(key_id)  # type: ignore[return-value]
 
     def live_keys(self) -> list[EmulatedKey]:
@@ -142,8 +152,8 @@ class EmulatedKmsBackend(KmsBackend):
     # -- aliases: moto's methods, which its other services call too ---------------------------------------------
 
     def create_alias(self, target_key_id: str, alias_name: str) -> Any:
-        arn = local_arn(self, alias_name)
-        return self.alias_book.add(alias_name, arn, self.get_key_id(target_key_id), runtime.clock.now())
+        key_id = self.get_key_id(target_key_id)
+        return self.alias_book.add(alias_name, self.arn_of(alias_name), key_id, runtime.clock.now())
 
     def update_alias(self, target_key_id: str, alias_name: str) -> Any:
         return self.alias_book.move(alias_name, self.get_key_id(target_key_id), runtime.clock.now())
@@ -169,9 +179,8 @@ class EmulatedKmsBackend(KmsBackend):
         live = self.alias_book.by_key()
         shown: list[Alias] = []
         for key in keys:
-            seen = self.visible(key)
-            if seen is not None:
-                shown += live.get(key.id, []) if seen.seen_aliases is None else seen.seen_aliases
+            view = self._view(key)
+            shown += live.get(key.id, []) if view is None else view.aliases
         return shown
 
     # -- eventual consistency -----------------------------------------------------------------------------------
@@ -191,26 +200,33 @@ class EmulatedKmsBackend(KmsBackend):
             return
         late = max(0.0, runtime.clock.now() - at) if at is not None else 0.0
         for each in key.regions:
-            frozen = each.frozen()
-            frozen.seen_tags = each.backend.tags_of(each)
-            frozen.seen_aliases = each.backend.alias_book.of(each.id)
-            each.backend._views.setdefault(each.id, []).append(_View(time.monotonic() - late, frozen))
+            home = self.account.backends[each.region]
+            view = _View(time.monotonic() - late, each.frozen(), home.tags_of(each), home.alias_book.of(each.id))
+            home._views.setdefault(each.id, []).append(view)
 
     def visible(self, key: EmulatedKey) -> EmulatedKey | None:
-        """The key as readers see it: some time ago, if reads lag."""
+        """The key as readers see it: some time ago, if reads lag; None if they see no key yet."""
+        view = self._view(key)
+        return key if view is None else view.key
+
+    def visible_tags(self, key: EmulatedKey) -> list[dict[str, str]]:
+        """The tags of a key, as readers see them."""
+        view = self._view(key)
+        return self.tags_of(key) if view is None else view.tags
+
+    def tags_of(self, key: EmulatedKey) -> list[dict[str, str]]:
+        return list(self.tagger.list_tags_for_resource(key.id)["Tags"])
+
+    def _view(self, key: EmulatedKey) -> _View | None:
+        """What readers still see of a key; None if they are up to date."""
         lag = runtime.settings.lag_seconds
         views = self._views.get(key.id)
         if not lag or not views:
-            return key
+            return None
         horizon = time.monotonic() - lag
         while views and views[0].changed_at <= horizon:
             views.pop(0)
-        return views[0].key if views else key
-
-    def tags_of(self, key: EmulatedKey) -> list[dict[str, str]]:
-        if key.seen_tags is not None:
-            return key.seen_tags
-        return list(self.tagger.list_tags_for_resource(key.id)["Tags"])
+        return views[0] if views else None
 
     # -- cryptography, for moto's other services ----------------------------------------------------------------
 

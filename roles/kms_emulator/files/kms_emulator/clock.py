@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import time
 
+DAY_SECONDS = 24 * 60 * 60
+
 
 class EmulatedClock:
     """Tells the time at which the emulated KMS lives."""

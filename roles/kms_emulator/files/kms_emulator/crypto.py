@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import hashlib
 import hmac
-from typing import TYPE_CHECKING
 from typing import Any
 
 from cryptography.exceptions import InvalidSignature
@@ -27,9 +26,7 @@ from kms_emulator.errors import KmsError
 from kms_emulator.errors import invalid_ciphertext
 from kms_emulator.errors import invalid_key_usage
 from kms_emulator.errors import validation
-
-if TYPE_CHECKING:
-    from kms_emulator.key import EmulatedKey
+from kms_emulator.key import EmulatedKey
 
 HASHES: dict[str, Any] = {"224": hashes.SHA224, "256": hashes.SHA256, "384": hashes.SHA384, "512": hashes.SHA512}
 PREHASHED = "ED25519_PH_SHA_512"

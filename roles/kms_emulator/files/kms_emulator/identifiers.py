@@ -6,18 +6,13 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING
 
-from moto.utilities.utils import get_partition
-
+from kms_emulator.backend import EmulatedKmsBackend
 from kms_emulator.errors import KmsError
 from kms_emulator.errors import key_does_not_exist
 from kms_emulator.errors import not_found
+from kms_emulator.key import EmulatedKey
 from kms_emulator.states import ENCRYPTING
-
-if TYPE_CHECKING:
-    from kms_emulator.backend import EmulatedKmsBackend
-    from kms_emulator.key import EmulatedKey
 
 TAKES_ALIASES = frozenset(f"DescribeKey GetPublicKey {ENCRYPTING}".split())
 LAGGING = frozenset({"DescribeKey"})
@@ -36,7 +31,7 @@ def resolve(backend: EmulatedKmsBackend, text: str, operation: str) -> EmulatedK
     key_id = resource[4:] if resource.startswith("key/") else resource
     key = backend.live_key(key_id)
     if key is None:
-        raise key_does_not_exist(local_arn(backend, f"key/{key_id}"))
+        raise key_does_not_exist(backend.arn_of(f"key/{key_id}"))
     return key
 
 
@@ -82,11 +77,5 @@ def _by_alias(backend: EmulatedKmsBackend, alias_name: str, operation: str) -> E
     key_id = backend.alias_target(alias_name, lagging=operation in LAGGING)
     key = backend.live_key(key_id) if key_id else None
     if key is None:
-        raise not_found(f"Alias {local_arn(backend, alias_name)} is not found.")
+        raise not_found(f"Alias {backend.arn_of(alias_name)} is not found.")
     return key
-
-
-def local_arn(backend: EmulatedKmsBackend, resource: str) -> str:
-    """The ARN of something in the account and Region of a backend."""
-    partition = get_partition(backend.region_name)
-    return f"arn:{partition}:kms:{backend.region_name}:{backend.account_id}:{resource}"

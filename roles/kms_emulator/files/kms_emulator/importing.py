@@ -54,9 +54,7 @@ def _new_entry(key: EmulatedKey, identity: str) -> Entry:
             f"New key material (id: {identity}) cannot be imported into KMS key {key.arn}, "
             f"because another key material (id: {staged.material_id}) is pending rotation."
         )
-    entry = key.lineage.add(Entry(identity, STAGED if key.lineage.permanent else CURRENT))
-    key.backend.own(key, entry)
-    return entry
+    return key.lineage.add(Entry(identity, STAGED if key.lineage.permanent else CURRENT))
 
 
 def _existing_entry(key: EmulatedKey, identity: str, expected: str | None) -> Entry:

@@ -6,20 +6,17 @@
 from __future__ import annotations
 
 import copy
-from typing import TYPE_CHECKING
 from typing import Any
 
 from moto.kms.models import Key
 from moto.utilities.utils import get_partition
 
 from kms_emulator import specs
+from kms_emulator.arns import arn
+from kms_emulator.lineage import AutomaticRotation
 from kms_emulator.lineage import Copy
 from kms_emulator.lineage import Entry
 from kms_emulator.lineage import Lineage
-
-if TYPE_CHECKING:
-    from kms_emulator.aliases import Alias
-    from kms_emulator.backend import EmulatedKmsBackend
 
 ENABLED = "Enabled"
 DISABLED = "Disabled"
@@ -48,42 +45,37 @@ class RelatedKeys:
 
 
 class EmulatedKey(Key):
-    """One key in one Region."""
+    """One key in one Region. It knows neither the backend that keeps it nor the answers that show it."""
 
-    def __init__(self, backend: EmulatedKmsBackend, creation: dict[str, Any], now: float) -> None:
+    def __init__(self, account_id: str, region: str, creation: dict[str, Any], now: float) -> None:
         super().__init__(
             creation.get("policy"),
             creation["key_usage"],
             creation["key_spec"],
             creation.get("description") or "",
-            backend.account_id,
-            backend.region_name,
+            account_id,
+            region,
             bool(creation.get("multi_region")),
             creation.get("origin") or "AWS_KMS",
         )
-        self.backend = backend
         self.adopt_id(creation.get("key_id") or self.id)
         self.creation_date = now
         self.lineage = Lineage()
         self.copies: dict[str, Copy] = {}
+        self.automatic_rotation = AutomaticRotation()
         self.related: RelatedKeys | None = RelatedKeys(self) if self.multi_region else None
         self.key_state = PENDING_IMPORT if self.is_external else ENABLED
         self.busy: tuple[str, float] | None = None
         """Creating or Updating, and until when."""
         self.deletion_at: float | None = None
         self.pending_window: int | None = None
-        self.rotation_period: int | None = None
         self.next_event = 0.0
         """Nothing happens by itself before this; zero means that it has to be looked up."""
-        self.seen_tags: list[dict[str, str]] | None = None
-        self.seen_aliases: list[Alias] | None = None
-        """What a frozen key had."""
 
     def adopt_id(self, key_id: str) -> None:
         """AWS writes the ID of a multi-Region key without dashes, moto with them."""
         self.id = "mrk-" + key_id[4:].replace("-", "") if key_id.startswith("mrk-") else key_id
-        partition = get_partition(self.region)
-        self.arn = f"arn:{partition}:kms:{self.region}:{self.account_id}:key/{self.id}"
+        self.arn = arn(self.region, self.account_id, f"key/{self.id}")
 
     @property
     def is_external(self) -> bool:
@@ -111,6 +103,17 @@ class EmulatedKey(Key):
         """For moto's CloudFormation, which sets it."""
         if not value and self.__dict__.get("key_state") == ENABLED:
             self.key_state = DISABLED
+
+    @property
+    def key_rotation_status(self) -> bool:
+        """moto's name for whether AWS rotates the key."""
+        return self.automatic_rotation.enabled
+
+    @key_rotation_status.setter
+    def key_rotation_status(self, value: bool) -> None:
+        """For moto's CloudFormation, which sets it on a new key."""
+        if value:
+            self.automatic_rotation.enable(self.creation_date, None)
 
     @property
     def regions(self) -> list[EmulatedKey]:
@@ -161,6 +164,7 @@ class EmulatedKey(Key):
         frozen = copy.copy(self)
         frozen.lineage = copy.deepcopy(self.lineage)
         frozen.copies = copy.deepcopy(self.copies)
+        frozen.automatic_rotation = copy.copy(self.automatic_rotation)
         return frozen
 
     def generate_default_policy(self) -> str:
@@ -171,9 +175,3 @@ class EmulatedKey(Key):
             '    "Sid" : "Enable IAM User Permissions",\n    "Effect" : "Allow",\n    "Principal" : {\n'
             f'      "AWS" : "{root}"\n    }},\n    "Action" : "kms:*",\n    "Resource" : "*"\n  }} ]\n}}'
         )
-
-    def to_dict(self) -> dict[str, Any]:
-        """moto's name for the answer of DescribeKey."""
-        from kms_emulator.metadata import key_metadata
-
-        return {"KeyMetadata": key_metadata(self)}

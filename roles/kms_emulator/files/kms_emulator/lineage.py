@@ -18,6 +18,8 @@ PENDING_REPLICAS = "PENDING_MULTI_REGION_IMPORT_AND_ROTATION"
 EXPIRES = "KEY_MATERIAL_EXPIRES"
 NEVER = "KEY_MATERIAL_DOES_NOT_EXPIRE"
 
+DEFAULT_PERIOD_DAYS = 365
+
 
 @dataclass
 class Entry:
@@ -57,6 +59,28 @@ class Copy:
         self.secret = None
         self.expiration_model = None
         self.valid_to = None
+
+
+@dataclass
+class AutomaticRotation:
+    """Whether and how often AWS rotates a key. A multi-Region key and its replicas share it."""
+
+    enabled: bool = False
+    period_days: int = DEFAULT_PERIOD_DAYS
+    since: float = 0.0
+    """When it was switched on, or its period last changed: the next rotation is one period later."""
+
+    def enable(self, now: float, period_days: int | None) -> None:
+        """A call that names no period, or the same one, changes nothing while rotation is on."""
+        wanted = period_days or (self.period_days if self.enabled else DEFAULT_PERIOD_DAYS)
+        if not self.enabled or wanted != self.period_days:
+            self.since = now
+        self.enabled = True
+        self.period_days = wanted
+
+    def disable(self) -> None:
+        """The period is forgotten."""
+        self.enabled = False
 
 
 @dataclass

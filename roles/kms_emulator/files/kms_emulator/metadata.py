@@ -9,12 +9,11 @@ from typing import Any
 
 from kms_emulator import lineage
 from kms_emulator import specs
+from kms_emulator.clock import DAY_SECONDS
 from kms_emulator.key import CREATING
 from kms_emulator.key import PENDING_DELETION
 from kms_emulator.key import PENDING_REPLICA_DELETION
 from kms_emulator.key import EmulatedKey
-
-DAY_SECONDS = 24 * 60 * 60
 
 
 def key_metadata(key: EmulatedKey) -> dict[str, Any]:
@@ -128,13 +127,13 @@ def rotation_status(key: EmulatedKey) -> dict[str, Any]:
     """The answer of GetKeyRotationStatus."""
     status: dict[str, Any] = {"KeyId": key.arn, "KeyRotationEnabled": _rotates_by_itself(key)}
     if status["KeyRotationEnabled"]:
-        period = key.rotation_period or 365
-        status["RotationPeriodInDays"] = period
-        status["NextRotationDate"] = round(key.creation_date + period * DAY_SECONDS, 3)
+        setting = key.automatic_rotation
+        status["RotationPeriodInDays"] = setting.period_days
+        status["NextRotationDate"] = round(setting.since + setting.period_days * DAY_SECONDS, 3)
     if key.lineage.rotation_started is not None:
         status["OnDemandRotationStartDate"] = round(key.lineage.rotation_started, 3)
     return status
 
 
 def _rotates_by_itself(key: EmulatedKey) -> bool:
-    return bool(key.key_rotation_status) and key.state != PENDING_DELETION
+    return key.automatic_rotation.enabled and key.state != PENDING_DELETION

@@ -21,6 +21,7 @@ from werkzeug.serving import WSGIRequestHandler
 from werkzeug.serving import make_server
 
 from kms_emulator import control
+from kms_emulator import visitors
 from kms_emulator.runtime import runtime
 from kms_emulator.service import Answer
 from kms_emulator.service import Call
@@ -30,7 +31,7 @@ from kms_emulator.service import handle
 LOOPBACK = "127.0.0.1"
 TARGET_PREFIX = "TrentService."
 DEFAULT_REGION = "us-east-1"
-REASONS = {200: "OK", 400: "Bad Request", 404: "Not Found", 500: "Internal Server Error"}
+REASONS = {200: "OK", 400: "Bad Request", 403: "Forbidden", 404: "Not Found", 500: "Internal Server Error"}
 
 _CREDENTIAL = re.compile(r"Credential=(?P<access_key>[^/,\s]+)/[^/]+/(?P<region>[^/]+)/")
 
@@ -43,14 +44,29 @@ class MotoApplication:
         self._lock = threading.Lock()
 
     def __call__(self, environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
+        if visitors.is_shut(environ["PATH_INFO"]):
+            return _shut(start_response)
+
+        def without_cors(status: str, headers: list[tuple[str, str]], *more: Any) -> Any:
+            return start_response(status, visitors.without_cors(headers), *more)
+
+        answer: Iterable[bytes] = self._started()(environ, without_cors)
+        return answer
+
+    def _started(self) -> Any:
         with self._lock:
             if self._application is None:
                 from moto.moto_server.werkzeug_app import DomainDispatcherApplication
                 from moto.moto_server.werkzeug_app import create_backend_app
 
                 self._application = DomainDispatcherApplication(create_backend_app)
-        answer: Iterable[bytes] = self._application(environ, start_response)
-        return answer
+        return self._application
+
+
+def _shut(start_response: Any) -> Iterable[bytes]:
+    body = json.dumps({"error": "the emulator keeps this part of moto's own API shut"}).encode()
+    start_response("403 Forbidden", [("Content-Type", "application/json"), ("Content-Length", str(len(body)))])
+    return [body]
 
 
 class RequestHandler(WSGIRequestHandler):
@@ -60,8 +76,11 @@ class RequestHandler(WSGIRequestHandler):
     disable_nagle_algorithm = True
 
     def run_wsgi(self) -> None:
+        refusal = visitors.refusal(self.path, self.headers.items())
         target = self.headers.get("X-Amz-Target", "")
-        if target.startswith(TARGET_PREFIX):
+        if refusal is not None:
+            self._refuse(refusal)
+        elif target.startswith(TARGET_PREFIX):
             self._answer_kms(target[len(TARGET_PREFIX) :])
         elif self.path.startswith(control.PREFIX):
             self._answer_control()
@@ -92,6 +111,11 @@ class RequestHandler(WSGIRequestHandler):
         status, members = control.answer(self.command, self.path.split("?")[0], self._body())
         self._send(Answer(status, json.dumps(members).encode(), ""), "application/json")
 
+    def _refuse(self, reason: str) -> None:
+        """Answer and close: what is left of the request is not read, so nothing may be taken for a further one."""
+        self.close_connection = True
+        self._send(Answer(403, json.dumps({"error": reason}).encode(), ""), "application/json")
+
     def _send_bug(self, error: Exception) -> None:
         self.log_error("unexpected %s: %s", type(error).__name__, error)
         text = f"the emulator failed: {type(error).__name__}: {error}"
@@ -103,10 +127,11 @@ class RequestHandler(WSGIRequestHandler):
 
     def _send(self, answer: Answer, content_type: str = "application/x-amz-json-1.1") -> None:
         """Head and body in one write."""
+        closing = "Connection: close\r\n" if self.close_connection else ""
         head = (
             f"HTTP/1.1 {answer.status} {REASONS.get(answer.status, 'Unknown')}\r\n"
             f"Date: {self.date_time_string()}\r\nContent-Type: {content_type}\r\n"
-            f"x-amzn-RequestId: {answer.request_id}\r\nContent-Length: {len(answer.body)}\r\n\r\n"
+            f"x-amzn-RequestId: {answer.request_id}\r\nContent-Length: {len(answer.body)}\r\n{closing}\r\n"
         )
         self.wfile.write(head.encode("latin-1") + answer.body)
 

@@ -7,29 +7,40 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
+from typing import Protocol
 
 from kms_emulator import lineage
+from kms_emulator.clock import DAY_SECONDS
 from kms_emulator.key import PENDING_DELETION
 from kms_emulator.key import PENDING_REPLICA_DELETION
-from kms_emulator.metadata import DAY_SECONDS
-
-if TYPE_CHECKING:
-    from kms_emulator.key import EmulatedKey
+from kms_emulator.key import EmulatedKey
 
 Event = tuple[float, Callable[[], None]]
 FOREVER = float("inf")
 
 
-def settle(key: EmulatedKey, now: float) -> None:
+class Keeper(Protocol):
+    """Whatever keeps keys: what happens to a key is more than the key itself can see to."""
+
+    def remember(self, key: EmulatedKey, at: float) -> None:
+        """The key is about to change; readers that lag go on seeing it as it is."""
+
+    def stage_generated(self, key: EmulatedKey) -> lineage.Entry:
+        """Stage fresh material for a key of origin AWS_KMS."""
+
+    def forget(self, key: EmulatedKey) -> None:
+        """The key is gone."""
+
+
+def settle(key: EmulatedKey, now: float, keeper: Keeper) -> None:
     """Let everything happen that was due by now, in the order in which it was due."""
     if now < key.next_event:
         return
     while True:
-        at, happen = min(_events(key), key=lambda event: event[0], default=(FOREVER, _nothing))
+        at, happen = min(_events(key, keeper), key=lambda event: event[0], default=(FOREVER, _nothing))
         if at > now:
             break
-        key.backend.remember(key, at)
+        keeper.remember(key, at)
         happen()
     for each in key.regions:
         each.next_event = at
@@ -39,19 +50,19 @@ def _nothing() -> None:
     """No event is left."""
 
 
-def _events(key: EmulatedKey) -> Iterator[Event]:
+def _events(key: EmulatedKey, keeper: Keeper) -> Iterator[Event]:
     due = key.lineage.rotation_due
     if due is not None:
-        yield due, lambda: _finish_rotation(key, due)
+        yield due, lambda: _finish_rotation(key, due, keeper)
     for each in key.regions:
-        yield from _events_of(each)
+        yield from _events_of(each, keeper)
 
 
-def _events_of(key: EmulatedKey) -> Iterator[Event]:
+def _events_of(key: EmulatedKey, keeper: Keeper) -> Iterator[Event]:
     if key.busy is not None:
         yield key.busy[1], lambda: _end_transient(key)
     if key.key_state == PENDING_DELETION and key.deletion_at is not None:
-        yield key.deletion_at, lambda: _delete(key)
+        yield key.deletion_at, lambda: _delete(key, keeper)
     for held in key.copies.values():
         if held.secret is not None and held.valid_to is not None:
             yield held.valid_to, _expiry(key, held)
@@ -65,9 +76,9 @@ def _expiry(key: EmulatedKey, held: lineage.Copy) -> Callable[[], None]:
     return expire
 
 
-def _finish_rotation(key: EmulatedKey, at: float) -> None:
+def _finish_rotation(key: EmulatedKey, at: float, keeper: Keeper) -> None:
     if not key.is_external:
-        key.backend.stage_generated(key)
+        keeper.stage_generated(key)
     key.lineage.finish_rotation(at, "ON_DEMAND")
     for each in key.regions:
         each.follow_material()
@@ -78,11 +89,11 @@ def _end_transient(key: EmulatedKey) -> None:
     key.follow_material()
 
 
-def _delete(key: EmulatedKey) -> None:
+def _delete(key: EmulatedKey, keeper: Keeper) -> None:
     """The end of a key. The last replica sets off the waiting period of a primary that waits for it."""
     gone_at = key.deletion_at or 0.0
     key.deletion_at = None
-    key.backend.forget(key)
+    keeper.forget(key)
     if key.related is None:
         return
     del key.related.by_region[key.region]

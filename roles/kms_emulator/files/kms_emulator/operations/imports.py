@@ -60,6 +60,7 @@ class ImportOperations(Operation):
         secret = self._unwrapped(key)
         with self.kms_backend.change(key):
             entry = import_material(key, secret, wanted)
+            self.kms_backend.own(key, entry)
         return answer({"KeyId": key.arn, "KeyMaterialId": entry.material_id if key.is_symmetric else None})
 
     def delete_imported_key_material(self) -> str:

@@ -11,6 +11,7 @@ from typing import Any
 from moto.kms.policy_validator import validate_policy
 
 from kms_emulator import specs
+from kms_emulator.clock import DAY_SECONDS
 from kms_emulator.errors import KmsError
 from kms_emulator.errors import not_found
 from kms_emulator.errors import unsupported
@@ -20,7 +21,6 @@ from kms_emulator.key import ENABLED
 from kms_emulator.key import PENDING_DELETION
 from kms_emulator.key import PENDING_REPLICA_DELETION
 from kms_emulator.key import EmulatedKey
-from kms_emulator.metadata import DAY_SECONDS
 from kms_emulator.metadata import key_metadata
 from kms_emulator.operations.base import EMPTY
 from kms_emulator.operations.base import Operation

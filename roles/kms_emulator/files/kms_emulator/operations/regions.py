@@ -65,7 +65,7 @@ class RegionOperations(Operation):
         if replica is None:
             raise validation(f"{key.id} does not have a replica key in the specified Region.")
         states.check(self.operation, replica)
-        _promote(key, replica, key.related)
+        _promote(self.kms_backend, key, replica, key.related)
         return EMPTY
 
 
@@ -110,8 +110,7 @@ def _join(replica: EmulatedKey, related: RelatedKeys) -> None:
     related.by_region[replica.region] = replica
     replica.related = related
     replica.lineage = primary.lineage
-    replica.key_rotation_status = primary.key_rotation_status
-    replica.rotation_period = primary.rotation_period
+    replica.automatic_rotation = primary.automatic_rotation
     if replica.is_external:
         replica.key_state = PENDING_IMPORT
     else:
@@ -120,8 +119,8 @@ def _join(replica: EmulatedKey, related: RelatedKeys) -> None:
     replica.touch()
 
 
-def _promote(key: EmulatedKey, replica: EmulatedKey, related: RelatedKeys) -> None:
+def _promote(backend: EmulatedKmsBackend, key: EmulatedKey, replica: EmulatedKey, related: RelatedKeys) -> None:
     until = runtime.clock.now() + runtime.settings.transient_seconds
-    with key.backend.change(key):
+    with backend.change(key):
         related.primary_region = replica.region
         key.busy = replica.busy = (UPDATING, until)

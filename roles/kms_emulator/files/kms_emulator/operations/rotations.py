@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+from kms_emulator import specs
 from kms_emulator.errors import invalid_state
 from kms_emulator.errors import limit_exceeded
 from kms_emulator.errors import unsupported
@@ -50,14 +51,17 @@ class RotationOperations(Operation):
     def enable_key_rotation(self) -> str:
         key = self._rotatable()
         with self.kms_backend.change(key):
-            key.key_rotation_status = True
-            key.rotation_period = self.params.get("RotationPeriodInDays") or 365
+            key.automatic_rotation.enable(runtime.clock.now(), self.params.get("RotationPeriodInDays"))
         return EMPTY
 
     def disable_key_rotation(self) -> str:
-        key = self._rotatable()
+        key = self.usable_key()
+        # Seen with HMAC keys: success, although they do not rotate. That asymmetric keys are refused is documented.
+        if specs.is_asymmetric(key.key_spec):
+            raise unsupported()
+        self._refuse_replica(key)
         with self.kms_backend.change(key):
-            key.key_rotation_status = False
+            key.automatic_rotation.disable()
         return EMPTY
 
     def _rotatable(self) -> EmulatedKey:
@@ -65,9 +69,12 @@ class RotationOperations(Operation):
         key = self.usable_key()
         if not key.is_symmetric:
             raise unsupported()
+        self._refuse_replica(key)
+        return key
+
+    def _refuse_replica(self, key: EmulatedKey) -> None:
         if key.is_replica:
             raise unsupported(f"{key.arn} is a multi-region replica key which is not valid for {self.operation}.")
-        return key
 
 
 def _check_readiness(key: EmulatedKey) -> None:

@@ -15,7 +15,6 @@ from kms_emulator.aliases import Alias
 from kms_emulator.errors import KmsError
 from kms_emulator.errors import limit_exceeded
 from kms_emulator.errors import validation
-from kms_emulator.identifiers import local_arn
 from kms_emulator.identifiers import resolve
 from kms_emulator.key import EmulatedKey
 from kms_emulator.operations.base import EMPTY
@@ -60,7 +59,7 @@ class TagOperations(Operation):
 
     def list_resource_tags(self) -> str:
         key = self.visible_key()
-        return answer(self.page(self.kms_backend.tags_of(key), "Tags", 50))
+        return answer(self.page(self.kms_backend.visible_tags(key), "Tags", 50))
 
 
 class AliasOperations(Operation):
@@ -70,7 +69,7 @@ class AliasOperations(Operation):
         name = _checked_alias(self.params["AliasName"])
         key = self.usable_key("TargetKeyId")
         if self.kms_backend.alias_exists(name):
-            arn = local_arn(self.kms_backend, name)
+            arn = self.kms_backend.arn_of(name)
             raise KmsError("AlreadyExistsException", f"An alias with the name {arn} already exists")
         if len(self.kms_backend.alias_book.of(key.id)) >= MAX_ALIASES:
             # The limit is documented; the text is not.
