@@ -276,10 +276,24 @@ def test_the_policies_allow_no_more_than_is_used(emulator):
 # -- links, commands, contents ----------------------------------------------------------------------------------------
 
 
-def test_links_lead_to_files():
-    links = re.findall(r"\]\(([^)#\s]+)", README)
+@pytest.mark.parametrize("name", ["README.md", "SECURITY.md"])
+def test_links_lead_to_files(name):
+    text = (ROOT / name).read_text(encoding="utf-8")
+    links = re.findall(r"\]\(([^)#\s]+)", text)
     assert [link for link in links if "://" not in link and not (ROOT / link).exists()] == []
     assert [link for link in links if "://" in link and not link.startswith("https://")] == []
+
+
+def test_vulnerabilities_are_reported_to_the_repository():
+    galaxy = yaml.safe_load((ROOT / "galaxy.yml").read_text())
+    security = (ROOT / "SECURITY.md").read_text(encoding="utf-8")
+    place = f"({galaxy['repository']}/security/advisories/new)"
+    assert place in security
+    assert place in README
+    headings = {
+        re.sub(r"[^\w -]", "", line).lower().replace(" ", "-") for line in re.findall("^#+ (.*)$", README, re.M)
+    }
+    assert set(re.findall(r"\(README\.md#([\w-]+)\)", security)) <= headings
 
 
 def test_make_has_the_targets():
