@@ -6,7 +6,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import re
 import shutil
@@ -21,15 +20,22 @@ import botocore.session
 import playbook_runner
 import pytest
 import yaml
+from iam_policies import ELEMENTS
+from iam_policies import GUIDES
+from iam_policies import OPERATORS
+from iam_policies import README
+from iam_policies import ROOT
+from iam_policies import as_list
+from iam_policies import fenced
+from iam_policies import is_key_policy
+from iam_policies import policies
+from iam_policies import statements
 from lab import Lab
 from materials import KINDS
 from materials import b64
 from materials import create_key
 from materials import material
 
-ROOT = Path(__file__).resolve().parents[2]
-README = (ROOT / "README.md").read_text(encoding="utf-8")
-GUIDES = sorted((ROOT / "docs" / "docsite" / "rst").glob("*.rst"))
 EXAMPLE = ROOT / "docs" / "examples" / "molecule" / "default"
 SYMMETRIC = "SYMMETRIC_DEFAULT"
 
@@ -45,6 +51,7 @@ CONDITIONS: dict[str, set[str] | None] = {
     "kms:ValidTo": {"ImportKeyMaterial"},
     "aws:TagKeys": {"TagResource", "UntagResource"},
     "aws:PrincipalArn": None,
+    "iam:PolicyARN": {"AttachRolePolicy"},
 }
 # The shapes in botocore's model whose values a condition key takes.
 SHAPES = {
@@ -54,28 +61,11 @@ SHAPES = {
     "kms:WrappingKeySpec": "WrappingKeySpec",
     "kms:ExpirationModel": "ExpirationModelType",
 }
-OPERATORS = {"StringEquals", "ForAllValues:StringEquals", "Null", "ArnNotEquals"}
-ELEMENTS = {"Sid", "Effect", "Principal", "Action", "Resource", "Condition"}
-
-
-def fenced(language: str) -> list[str]:
-    """The README's code blocks in a language."""
-    return re.findall(rf"^```{language}\n(.*?)^```$", README, re.MULTILINE | re.DOTALL)
-
-
-def indented(language: str, text: str) -> list[str]:
-    """A guide's code blocks in a language."""
-    blocks = re.findall(rf"^\.\. code-block:: {language}\n\n((?:  .*\n|\n)+)", text, re.MULTILINE)
-    return [re.sub(r"^  ", "", block, flags=re.MULTILINE).strip() for block in blocks]
 
 
 def below_header(path: Path) -> str:
     """A YAML file without its licence header."""
     return path.read_text(encoding="utf-8").split("\n\n", 1)[1]
-
-
-def as_list(value: Any) -> list[Any]:
-    return value if isinstance(value, list) else [value]
 
 
 # -- the playbook against AWS -----------------------------------------------------------------------------------------
@@ -142,54 +132,46 @@ def test_the_commands_that_make_a_key_work(emulator, home, environment, tmp_path
 # -- policies ---------------------------------------------------------------------------------------------------------
 
 
-def policies() -> list[tuple[str, dict[str, Any]]]:
-    """Every policy, or single statement of one, with where it stands."""
-    found = [("README.md", block) for block in fenced("json")]
-    for guide in GUIDES:
-        found += [(guide.name, block) for block in indented("json", guide.read_text(encoding="utf-8"))]
-    return [(name, json.loads(block)) for name, block in found]
+# It leaves everything to IAM, as the default key policy of KMS does.
+DELEGATION = "ByokIamDecides"
+SERVICES = {
+    "kms": r"\*|arn:aws:kms:([a-z0-9-]+|\*):\d{12}:key/([0-9a-f-]{36}|mrk-[0-9a-f]{32})",
+    "iam": r"arn:aws:iam::\d{12}:role/[\w-]+",
+}
 
 
-def statements() -> dict[str, dict[str, Any]]:
-    """Every statement by its Sid."""
-    found: dict[str, dict[str, Any]] = {}
-    for _name, policy in policies():
-        for statement in policy.get("Statement", [policy]):
-            assert statement["Sid"] not in found
-            found[statement["Sid"]] = statement
-    return found
+def service(statement: dict[str, Any]) -> str:
+    (name,) = {action.split(":")[0] for action in as_list(statement["Action"])}
+    return str(name)
 
 
 def operations(statement: dict[str, Any]) -> set[str]:
     actions = as_list(statement["Action"])
-    assert all(action.startswith("kms:") and "*" not in action for action in actions)
+    assert all("*" not in action for action in actions)
     return {action.split(":")[1] for action in actions}
 
 
-@pytest.fixture(scope="module")
-def model():
-    return botocore.session.get_session().get_service_model("kms")
+def of_kms() -> dict[str, dict[str, Any]]:
+    """Every statement by its Sid that is about operations of KMS."""
+    return {sid: one for sid, one in statements().items() if service(one) == "kms" and sid != DELEGATION}
 
 
 def test_policies_have_the_form_of_policies():
     for name, policy in policies():
-        if "Statement" in policy:
-            assert policy["Version"] == "2012-10-17", name
-            assert all("Principal" not in one for one in policy["Statement"]), "an IAM policy has no principal"
-        else:
-            assert policy["Resource"] == "*", "in a key policy, * is the key"
-            assert "Principal" in policy
+        assert policy["Version"] == "2012-10-17", name
+        for one in policy["Statement"]:
+            assert ("Principal" in one) is is_key_policy(policy), "an IAM policy has no principal, a key policy has one"
+            assert not is_key_policy(policy) or one["Resource"] == "*", "in a key policy, * is the key"
 
 
-@pytest.mark.parametrize("sid", sorted(statements()))
-def test_a_statement_names_what_exists(model, sid):
+@pytest.mark.parametrize("sid", sorted(set(statements()) - {DELEGATION}))
+def test_a_statement_names_what_exists(sid):
     statement = statements()[sid]
+    model = botocore.session.get_session().get_service_model(service(statement))
     assert set(statement) <= ELEMENTS
     assert statement["Effect"] in ("Allow", "Deny")
     assert operations(statement) <= set(model.operation_names)
-    assert re.fullmatch(
-        r"\*|arn:aws:kms:([a-z0-9-]+|\*):\d{12}:key/([0-9a-f-]{36}|mrk-[0-9a-f]{32})", statement["Resource"]
-    )
+    assert all(re.fullmatch(SERVICES[service(statement)], one) for one in as_list(statement["Resource"]))
     for operator, tests in statement.get("Condition", {}).items():
         assert operator in OPERATORS
         for key, values in tests.items():
@@ -200,11 +182,14 @@ def test_a_statement_names_what_exists(model, sid):
 
 
 def test_nothing_dangerous_is_allowed_without_a_condition():
-    for sid, statement in statements().items():
+    for sid, statement in of_kms().items():
         changing = {name for name in operations(statement) if not name.startswith(("Describe", "List", "Get"))}
         changing |= operations(statement) & {"GetParametersForImport"}
         if statement["Effect"] == "Allow" and changing:
             assert statement["Condition"]["StringEquals"]["kms:KeyOrigin"] == "EXTERNAL", sid
+    for sid, statement in statements().items():
+        if statement["Effect"] == "Allow" and service(statement) == "iam":
+            assert statement["Condition"]["ArnEquals"]["iam:PolicyARN"], sid
 
 
 READ = ("ByokRead", "ByokProveHmac")
@@ -284,17 +269,31 @@ def test_the_policies_allow_no_more_than_is_used(emulator):
                 mark = lab.mark()
                 lab.run(key_id=key_id, **options)
                 used |= set(lab.calls(mark))
-    allowed = set().union(*(operations(one) for one in statements().values() if one["Effect"] == "Allow"))
+    allowed = set().union(*(operations(one) for one in of_kms().values() if one["Effect"] == "Allow"))
     assert allowed == used
 
 
 # -- links, commands, contents ----------------------------------------------------------------------------------------
 
 
-def test_links_lead_to_files():
-    links = re.findall(r"\]\(([^)#\s]+)", README)
+@pytest.mark.parametrize("name", ["README.md", "SECURITY.md"])
+def test_links_lead_to_files(name):
+    text = (ROOT / name).read_text(encoding="utf-8")
+    links = re.findall(r"\]\(([^)#\s]+)", text)
     assert [link for link in links if "://" not in link and not (ROOT / link).exists()] == []
     assert [link for link in links if "://" in link and not link.startswith("https://")] == []
+
+
+def test_vulnerabilities_are_reported_to_the_repository():
+    galaxy = yaml.safe_load((ROOT / "galaxy.yml").read_text())
+    security = (ROOT / "SECURITY.md").read_text(encoding="utf-8")
+    place = f"({galaxy['repository']}/security/advisories/new)"
+    assert place in security
+    assert place in README
+    headings = {
+        re.sub(r"[^\w -]", "", line).lower().replace(" ", "-") for line in re.findall("^#+ (.*)$", README, re.M)
+    }
+    assert set(re.findall(r"\(README\.md#([\w-]+)\)", security)) <= headings
 
 
 def test_make_has_the_targets():

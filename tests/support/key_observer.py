@@ -43,10 +43,10 @@ def observe(client: Any, key_arn: str, folder: Path) -> None:
 
 
 def main() -> int:
-    request = json.loads(sys.argv[-1])
+    request = json.loads(os.environ["BYOK_REQUEST"])
     done = subprocess.run([sys.executable, "-m", "ansible", "playbook", *sys.argv[1:]], check=False)
-    if request["terraform_material_event"] != "destroy":
-        key_arn = request["terraform_material_key"]
+    if request["event"] != "destroy":
+        key_arn = request["key"]
         client = boto3.client("kms", region_name=key_arn.split(":")[3], endpoint_url=os.environ["AWS_ENDPOINT_URL"])
         observe(client, key_arn, Path(os.environ[FOLDER]))
     return done.returncode

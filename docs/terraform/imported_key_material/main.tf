@@ -6,7 +6,7 @@ locals {
     for way, given in {
       file   = var.key_material_file
       env    = var.key_material_env
-      lookup = var.key_material_lookup == null ? null : "{{ ${var.key_material_lookup} }}"
+      lookup = var.key_material_lookup == null ? null : ""
     } : way => given if given != null
   }
 
@@ -23,18 +23,20 @@ locals {
     } : name => value if value != null
   }
 
+  # To the playbook a request is text, whatever stands in the variables. The one expression goes a way of its own.
   key = {
-    terraform_material_key        = var.key_arn
-    terraform_material_connection = merge(var.connection, { region = try(split(":", var.key_arn)[3], "") })
+    key        = var.key_arn
+    connection = merge(var.connection, { region = try(split(":", var.key_arn)[3], "") })
   }
   request = merge(local.key, {
-    terraform_material_strategy = var.strategy
-    terraform_material_version  = var.material_version
-    terraform_material_options  = local.options
-    terraform_material_regions  = var.regions
-    terraform_material_way      = try(keys(local.ways)[0], "none")
-    terraform_material_from     = try(values(local.ways)[0], "")
+    strategy = var.strategy
+    version  = var.material_version
+    options  = local.options
+    regions  = var.regions
+    way      = try(keys(local.ways)[0], "none")
+    from     = try(values(local.ways)[0], "")
   })
+  lookup = var.key_material_lookup == null ? {} : { terraform_material_lookup = "{{ ${var.key_material_lookup} }}" }
 
   ansible = {
     BYOK_ANSIBLE_PLAYBOOK              = var.ansible_playbook
@@ -60,15 +62,15 @@ resource "terraform_data" "life" {
   input = {
     environment = local.ansible
     request = jsonencode(merge(local.key, {
-      terraform_material_event         = "destroy"
-      terraform_material_delete        = var.delete_material_on_destroy
-      terraform_material_all_materials = var.delete_all_materials_on_destroy
+      event         = "destroy"
+      delete        = var.delete_material_on_destroy
+      all_materials = var.delete_all_materials_on_destroy
     }))
   }
 
   provisioner "local-exec" {
     when        = destroy
-    command     = "exec $BYOK_ANSIBLE_PLAYBOOK byok.aws.terraform_material --extra-vars \"$BYOK_REQUEST\""
+    command     = "exec $BYOK_ANSIBLE_PLAYBOOK byok.aws.terraform_material"
     environment = merge(self.input.environment, { BYOK_REQUEST = self.input.request })
   }
 
@@ -100,10 +102,13 @@ resource "terraform_data" "version" {
   depends_on       = [terraform_data.life]
 
   provisioner "local-exec" {
-    command = "exec $BYOK_ANSIBLE_PLAYBOOK byok.aws.terraform_material --extra-vars \"$BYOK_REQUEST\""
-    environment = merge(local.ansible, { BYOK_REQUEST = jsonencode(merge(local.request, {
-      terraform_material_event = terraform_data.first_version.output == var.material_version ? "import" : "change"
-    })) })
+    command = "exec $BYOK_ANSIBLE_PLAYBOOK byok.aws.terraform_material --extra-vars \"$BYOK_LOOKUP\""
+    environment = merge(local.ansible, {
+      BYOK_LOOKUP = jsonencode(local.lookup)
+      BYOK_REQUEST = jsonencode(merge(local.request, {
+        event = terraform_data.first_version.output == var.material_version ? "import" : "change"
+      }))
+    })
   }
 }
 
@@ -117,7 +122,10 @@ resource "terraform_data" "upkeep" {
   depends_on = [terraform_data.version]
 
   provisioner "local-exec" {
-    command     = "exec $BYOK_ANSIBLE_PLAYBOOK byok.aws.terraform_material --extra-vars \"$BYOK_REQUEST\""
-    environment = merge(local.ansible, { BYOK_REQUEST = jsonencode(merge(local.request, { terraform_material_event = "upkeep" })) })
+    command = "exec $BYOK_ANSIBLE_PLAYBOOK byok.aws.terraform_material --extra-vars \"$BYOK_LOOKUP\""
+    environment = merge(local.ansible, {
+      BYOK_LOOKUP  = jsonencode(local.lookup)
+      BYOK_REQUEST = jsonencode(merge(local.request, { event = "upkeep" }))
+    })
   }
 }

@@ -1,7 +1,8 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-# Everything here lands in the plan and in the state. Nothing here is material: only where it can be found.
+# Everything here lands in the plan and in the state. Nothing here is material: only where it can be found. And everything is
+# data, but for two: key_material_lookup is an expression that Ansible evaluates, ansible_playbook a command that the shell runs.
 
 variable "key_arn" {
   description = "ARN of the KMS key of origin EXTERNAL whose material this is. It says which Region is meant, too."
@@ -43,7 +44,7 @@ variable "key_material_env" {
 }
 
 variable "key_material_lookup" {
-  description = "Where the material is: an Ansible expression whose value is the material as base64, such as lookup('community.hashi_vault.vault_kv2_get', 'byok/payments').secret.material"
+  description = "Where the material is: an Ansible expression whose value is the material as base64, such as lookup('community.hashi_vault.vault_kv2_get', 'byok/payments').secret.material. It can run commands: take it from nobody whom you do not trust with them."
   type        = string
   default     = null
 
