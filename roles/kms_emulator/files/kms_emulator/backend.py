@@ -6,7 +6,6 @@
 from __future__ import annotations
 
 import threading
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -95,7 +94,7 @@ class EmulatedKmsBackend(KmsBackend):
 
     def add_key(self, creation: dict[str, Any], tags: list[dict[str, str]] | None) -> EmulatedKey:
         key = EmulatedKey(self, creation, runtime.clock.now())  # type: ignore[abstract]
-        self._views[key.id] = [_View(time.monotonic(), None)] if runtime.settings.lag_seconds else []
+        self._views[key.id] = [_View(runtime.clock.now(), None)] if runtime.settings.lag_seconds else []
         self.keys[key.id] = key
         if tags:
             self.tagger.tag_resource(key.id, tags)
@@ -189,12 +188,12 @@ class EmulatedKmsBackend(KmsBackend):
         """Keep what readers see of a key and its relatives; ``at`` is when the change was due, if it came late."""
         if not runtime.settings.lag_seconds:
             return
-        late = max(0.0, runtime.clock.now() - at) if at is not None else 0.0
+        changed_at = runtime.clock.now() if at is None else at
         for each in key.regions:
             frozen = each.frozen()
             frozen.seen_tags = each.backend.tags_of(each)
             frozen.seen_aliases = each.backend.alias_book.of(each.id)
-            each.backend._views.setdefault(each.id, []).append(_View(time.monotonic() - late, frozen))
+            each.backend._views.setdefault(each.id, []).append(_View(changed_at, frozen))
 
     def visible(self, key: EmulatedKey) -> EmulatedKey | None:
         """The key as readers see it: some time ago, if reads lag."""
@@ -202,7 +201,7 @@ class EmulatedKmsBackend(KmsBackend):
         views = self._views.get(key.id)
         if not lag or not views:
             return key
-        horizon = time.monotonic() - lag
+        horizon = runtime.clock.now() - lag
         while views and views[0].changed_at <= horizon:
             views.pop(0)
         return views[0].key if views else key
