@@ -67,30 +67,45 @@ class Run:
     process: subprocess.Popen[bytes]
     started: float = field(default_factory=time.monotonic)
     seconds: float = 0.0
+    cpu_seconds: float = 0.0
 
     @property
     def status(self) -> str:
         """How it ended, in a word."""
         return "FAILED" if self.process.returncode else "passed"
 
+    @property
+    def spent(self) -> str:
+        """What it took, for a reader."""
+        return f"{self.seconds:.0f} s ({self.cpu_seconds:.0f} s of CPU)"
+
     def is_over(self) -> bool:
         """Tell whether the gate has ended; end it when it has run for too long."""
         self.seconds = time.monotonic() - self.started
-        if self.process.poll() is None and self.seconds > TIMEOUT:
+        self.reap(os.WNOHANG)
+        if self.process.returncode is None and self.seconds > TIMEOUT:
             self.stop()
             with self.log.open("a") as log:
                 log.write(f"\nStopped after {TIMEOUT} seconds.\n")
         return self.process.returncode is not None
 
+    def reap(self, options: int = 0) -> None:
+        """Take the exit status of the gate and the CPU time of all its processes that somebody waited for."""
+        if self.process.returncode is None:
+            pid, status, usage = os.wait4(self.process.pid, options)
+            if pid:
+                self.process.returncode = os.waitstatus_to_exitcode(status)
+                self.cpu_seconds = usage.ru_utime + usage.ru_stime
+
     def stop(self) -> None:
         """End the gate and everything that it started."""
-        if self.process.poll() is None:
+        if self.process.returncode is None:
             os.killpg(self.process.pid, signal.SIGTERM)
-            self.process.wait()
+            self.reap()
 
     def report(self) -> None:
         """Show how the gate ended: the telling lines, or after a failure the end of the log."""
-        print(f"\n=== {self.gate.name}: {self.gate.title}: {self.status} in {self.seconds:.0f} s", flush=True)
+        print(f"\n=== {self.gate.name}: {self.gate.title}: {self.status} in {self.spent}", flush=True)
         lines = [ESCAPES.sub("", line) for line in self.log.read_text(errors="replace").splitlines()]
         shown = lines[-60:] if self.status == "FAILED" else [line for line in lines if TELLING.match(line)]
         for line in shown or lines[-1:]:
@@ -149,9 +164,12 @@ def main(names: list[str]) -> int:
     started = time.monotonic()
     print(f"Running {len(gates)} gates, {jobs} at a time; logs in .build/logs", flush=True)
     done = run_all(gates, jobs)
-    print(f"\n=== Summary: {time.monotonic() - started:.0f} s")
+    spent = sum(run.cpu_seconds for run in done)
+    print(f"\n=== Summary: {time.monotonic() - started:.0f} s, {spent:.0f} s of CPU ({spent / 60:.1f} minutes)")
     for run in sorted(done, key=lambda run: gates.index(run.gate)):
-        print(f"    {run.seconds:5.0f} s  {run.status:6} {run.gate.name}: {run.gate.title}")
+        print(
+            f"    {run.seconds:5.0f} s  {run.cpu_seconds:5.0f} s CPU  {run.status:6} {run.gate.name}: {run.gate.title}"
+        )
     failed = [run.gate.name for run in done if run.status == "FAILED"]
     if failed:
         print(f"\nFAILED: {', '.join(failed)}")

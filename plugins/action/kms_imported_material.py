@@ -40,11 +40,12 @@ _TELL_EVERY = 5.0
 
 
 class Teller:
-    """Shows the line in a file whenever it is a new one, every few seconds."""
+    """Shows the line in a file whenever it is a new one, first after so many seconds and then each time they pass."""
 
-    def __init__(self, path, show):
+    def __init__(self, path, show, every=_TELL_EVERY):
         self._path = path
         self._show = show
+        self._every = every
         self._told = ""
         self._over = threading.Event()
         self._thread = threading.Thread(target=self._watch, daemon=True)
@@ -58,7 +59,7 @@ class Teller:
         self._thread.join()
 
     def _watch(self):
-        while not self._over.wait(_TELL_EVERY):
+        while not self._over.wait(self._every):
             self._tell()
 
     def _tell(self):

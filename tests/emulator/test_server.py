@@ -22,8 +22,8 @@ from emulator_process import PACKAGE_ROOT
 from emulator_process import EmulatorProcess
 
 READY = re.compile(r"kms_emulator ready on http://127\.0\.0\.1:([0-9]+)\n")
-START_SECONDS = 10.0
-"""Generous: it takes one second on an idle machine, and the machine may not be idle."""
+PATIENCE = 300
+"""Seconds until a test fails that waits for something; on an idle machine it takes one."""
 
 
 def command(*options: str) -> list[str]:
@@ -35,7 +35,7 @@ def environment() -> dict[str, str]:
 
 
 def status(port: int) -> dict[str, Any]:
-    with urllib.request.urlopen(f"http://127.0.0.1:{port}/kms-emulator/status", timeout=10) as response:
+    with urllib.request.urlopen(f"http://127.0.0.1:{port}/kms-emulator/status", timeout=PATIENCE) as response:
         parsed: dict[str, Any] = json.load(response)
     return parsed
 
@@ -47,7 +47,7 @@ def free_port() -> int:
 
 
 def wait_until_gone(pid: int) -> bool:
-    for _attempt in range(100):
+    for _attempt in range(PATIENCE * 20):
         try:
             os.kill(pid, 0)
         except ProcessLookupError:
@@ -59,15 +59,13 @@ def wait_until_gone(pid: int) -> bool:
 def test_start_and_sigterm(tmp_path: Path) -> None:
     pid_file, port = tmp_path / "pid", free_port()
     options = ("--port", str(port), "--pid-file", str(pid_file), "--rotation-seconds", "7")
-    started = time.monotonic()
     with subprocess.Popen(command(*options), env=environment(), stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
         assert process.stdout.readline() == f"kms_emulator ready on http://127.0.0.1:{port}\n"
-        assert time.monotonic() - started < START_SECONDS
         assert int(pid_file.read_text()) == process.pid
         assert status(port)["settings"]["rotation_seconds"] == 7.0
         process.send_signal(signal.SIGTERM)
-        assert process.wait(10) == 0
+        assert process.wait(PATIENCE) == 0
         assert process.stdout.read() == ""
     assert not pid_file.exists()
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import signal
 import threading
+import time
 from typing import Any
 
 import pytest
@@ -169,17 +170,24 @@ def test_a_fleet_survives_throttling_by_others(lab: Lab, impatient: None, fleet:
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_a_signal_leaves_no_key_between_deletion_and_import(lab: Lab, number: signal.Signals) -> None:
     key_ids = [lab.own_key() for _number in range(12)]
-    lab.emulator.config(latency_seconds=0.05)
-    timer = threading.Timer(1.2, os.kill, (os.getpid(), number))
-    timer.start()
+    before = lab.mark()
+
+    def interrupt() -> None:
+        while lab.calls(before).count("DeleteImportedKeyMaterial") < 2:
+            time.sleep(0.05)
+        os.kill(os.getpid(), number)
+
+    watching = threading.Thread(target=interrupt)
+    watching.start()
 
     result = lab.run(
         keys=[{"key_id": key_id, "key_material": GOOD} for key_id in key_ids],
         state="reimported",
-        request_rates={**FAST, "DeleteImportedKeyMaterial": 4},
+        # Slow enough that it is not over when the signal comes.
+        request_rates={**FAST, "DeleteImportedKeyMaterial": 2},
     )
 
-    timer.join()
+    watching.join()
     codes = {one["error"]["code"] for one in result["kms_keys"] if one["error"]}
     assert result["failed"] and codes == {"Interrupted"}
     assert {lab.state(key_id) for key_id in key_ids} == {"Enabled"}

@@ -42,7 +42,7 @@ def create(lab: Lab, spec: str, foreign: bool) -> str:
     return key_id
 
 
-def wait(ready: Any, seconds: float = 20) -> None:
+def wait(ready: Any, seconds: float = 300) -> None:
     deadline = time.monotonic() + seconds
     while not ready():
         assert time.monotonic() < deadline

@@ -820,7 +820,7 @@ def browse(where, page, *options):
             [chromium()] + flags.split() + [f"--user-data-dir={profile}"] + list(options) + [page.as_uri()],
             capture_output=True,
             text=True,
-            timeout=120,
+            timeout=600,
             check=False,
         )
     finally:

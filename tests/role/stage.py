@@ -131,7 +131,7 @@ class Stage:
         )
 
     def finish(self, process: subprocess.Popen[str]) -> Run:
-        output, _errors = process.communicate(timeout=300)
+        output, _errors = process.communicate(timeout=1800)
         self.seen.append(output)
         recap = [line for line in output.splitlines() if "changed=" in line]
         changed = int(recap[-1].split("changed=")[1].split()[0]) if recap else -1
@@ -144,7 +144,7 @@ class Stage:
         self,
         process: subprocess.Popen[str],
         ready: Callable[[], bool],
-        timeout: float = 120,
+        timeout: float = 900,
         number: signal.Signals = signal.SIGKILL,
     ) -> None:
         """A signal to ansible-playbook and everything that it has started, as soon as this is so."""
@@ -161,6 +161,17 @@ class Stage:
             except subprocess.TimeoutExpired:
                 # On a loaded machine ansible-playbook was seen to miss a Ctrl-C; whoever sits there presses it again.
                 os.killpg(process.pid, number)
+
+    def running(self) -> list[int]:
+        """The processes that a run of ansible-playbook has started and that are there still."""
+        found = []
+        for environment in Path("/proc").glob("[0-9]*/environ"):
+            try:
+                if self.lab.emulator.url.encode() in environment.read_bytes():
+                    found.append(int(environment.parent.name))
+            except OSError:
+                pass  # it ended meanwhile
+        return found
 
     def leaks(self) -> list[Any]:
         """Every material that stands in an output, a journal, a report or a page, in whatever form."""

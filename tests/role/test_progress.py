@@ -111,7 +111,8 @@ def test_the_runs_are_well(runs: dict[str, Seen], name: str) -> None:
 
 
 def test_while_it_runs_it_says_how_many_are_done_and_how_long_it_takes(runs: dict[str, Seen]) -> None:
-    told = runs["slow"].told
+    # On a slow machine it reads long enough to be told of, too.
+    told = [one for one in runs["slow"].told if ": reading: " not in one[0]]
 
     assert len(told) >= 2
     # The task was not over when it was told of.
@@ -137,10 +138,6 @@ def test_in_check_mode_the_reading_is_told(runs: dict[str, Seen]) -> None:
     assert lines and all(line.startswith("Cut them off: reading: ") and " of 13 keys done, " in line for line in lines)
 
 
-def test_a_short_task_tells_nothing(runs: dict[str, Seen]) -> None:
-    assert [runs[name].told for name in ("-v", "-vv", "-v, no_log")] == [[], [], []]
-
-
 def test_v_shows_a_line_for_each_key_and_not_the_result(runs: dict[str, Seen]) -> None:
     seen = runs["-v"]
 
@@ -164,6 +161,13 @@ def test_vv_shows_the_result_and_without_v_there_is_neither(runs: dict[str, Seen
     assert '"kms_keys": [' in full.stdout and full.stdout.count('"request_ids": [') >= len(full.key_ids)
     assert "PendingImport, DeleteImportedKeyMaterial" not in full.stdout
     assert not any(key_id in quiet.stdout for key_id in quiet.key_ids)
+
+
+def test_nothing_else_is_told(runs: dict[str, Seen]) -> None:
+    """Least of all a warning. A run that takes no five seconds tells nothing at all: see the test of the plugin."""
+    assert {name: playbook_runner.without_progress(seen.stderr) for name, seen in runs.items()} == dict.fromkeys(
+        RUNS, ""
+    )
 
 
 def test_no_log_shows_no_key(runs: dict[str, Seen]) -> None:

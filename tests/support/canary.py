@@ -499,7 +499,7 @@ def observe(
     environment: dict[str, str],
     directory: Path,
     trace: Path | None = None,
-    timeout: float = 300,
+    timeout: float = 1200,
 ) -> Observation:
     """Run a command and watch it: files below the roots, processes and, with a path for it, a trace."""
     tracer = Trace(trace) if trace else None

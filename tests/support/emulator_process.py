@@ -29,7 +29,7 @@ class EmulatorProcess:
     Use it as a context manager, or call ``start`` and ``stop``.
     """
 
-    def __init__(self, *options: str, python: str = sys.executable, start_timeout: float = 30.0) -> None:
+    def __init__(self, *options: str, python: str = sys.executable, start_timeout: float = 300.0) -> None:
         self.url = ""
         self._options = options
         self._python = python
@@ -73,7 +73,7 @@ class EmulatorProcess:
             return 0
         process.terminate()
         try:
-            status = process.wait(10)
+            status = process.wait(60)
         except subprocess.TimeoutExpired:
             process.kill()
             status = process.wait()
@@ -139,7 +139,7 @@ class EmulatorProcess:
             data=None if body is None else json.dumps(body).encode(),
         )
         try:
-            with _OPENER.open(request, timeout=30) as response:
+            with _OPENER.open(request, timeout=300) as response:
                 parsed: dict[str, Any] = json.load(response)
         except urllib.error.HTTPError as error:
             raise ValueError(json.load(error)["error"]) from None

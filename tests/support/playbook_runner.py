@@ -7,12 +7,15 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 
 _KEPT = ("PATH", "LANG", "LC_ALL", "VIRTUAL_ENV")
+# What a task with many keys tells on stderr every five seconds (guide_fleet): on a slow machine any of them may.
+PROGRESS_RE = re.compile(r"[^\n]+: \w+: \d+ of \d+ keys done[^\n]*, \d+ left[^\n]*\n")
 
 
 def collections_path() -> str:
@@ -44,6 +47,11 @@ def clean_environment(home: Path, **settings: str) -> dict[str, str]:
         "NO_PROXY": "127.0.0.1",
         **settings,
     }
+
+
+def without_progress(stderr: str) -> str:
+    """What was told besides how far a task is."""
+    return PROGRESS_RE.sub("", stderr)
 
 
 def run(command: Sequence[str], directory: Path, environment: dict[str, str]) -> subprocess.CompletedProcess[str]:

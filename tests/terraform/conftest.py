@@ -30,7 +30,7 @@ HERE = Path(__file__).parent
 ROOT = HERE.parents[1]
 MODULE = ROOT / "docs" / "terraform" / "imported_key_material"
 REGION = "us-east-1"
-TIMEOUT = 180  # seconds, for what takes a few
+TIMEOUT = 1200  # seconds, for what takes a few where nothing else runs
 NOTHING, CHANGES = 0, 2  # of plan -detailed-exitcode
 
 

@@ -6,7 +6,6 @@
 from __future__ import annotations
 
 import threading
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -104,7 +103,7 @@ class EmulatedKmsBackend(KmsBackend):
 
     def add_key(self, creation: dict[str, Any], tags: list[dict[str, str]] | None) -> EmulatedKey:
         key = EmulatedKey(self.account_id, self.region_name, creation, runtime.clock.now())  # type: ignore[abstract]
-        self._views[key.id] = [_View(time.monotonic(), None)] if runtime.settings.lag_seconds else []
+        self._views[key.id] = [_View(runtime.clock.now(), None)] if runtime.settings.lag_seconds else []
         self.keys[key.id] = key
         if tags:
             self.tagger.tag_resource(key.id, tags)
@@ -198,10 +197,10 @@ class EmulatedKmsBackend(KmsBackend):
         """Keep what readers see of a key and its relatives; ``at`` is when the change was due, if it came late."""
         if not runtime.settings.lag_seconds:
             return
-        late = max(0.0, runtime.clock.now() - at) if at is not None else 0.0
+        changed_at = runtime.clock.now() if at is None else at
         for each in key.regions:
             home = self.account.backends[each.region]
-            view = _View(time.monotonic() - late, each.frozen(), home.tags_of(each), home.alias_book.of(each.id))
+            view = _View(changed_at, each.frozen(), home.tags_of(each), home.alias_book.of(each.id))
             home._views.setdefault(each.id, []).append(view)
 
     def visible(self, key: EmulatedKey) -> EmulatedKey | None:
@@ -223,7 +222,7 @@ class EmulatedKmsBackend(KmsBackend):
         views = self._views.get(key.id)
         if not lag or not views:
             return None
-        horizon = time.monotonic() - lag
+        horizon = runtime.clock.now() - lag
         while views and views[0].changed_at <= horizon:
             views.pop(0)
         return views[0] if views else None

@@ -6,7 +6,6 @@
 from __future__ import annotations
 
 import threading
-import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -39,8 +38,9 @@ class _Bucket:
 class QuotaBook:
     """Counts calls against the rates in force; a bucket holds what one second allows, and at least one call."""
 
-    def __init__(self, monotonic: Callable[[], float] = time.monotonic) -> None:
-        self._monotonic = monotonic
+    def __init__(self, now: Callable[[], float]) -> None:
+        """now: tells the time in seconds."""
+        self._now = now
         self._rates: dict[str, float] = {}
         self._buckets: dict[tuple[str, str, str], _Bucket] = {}
         self._lock = threading.Lock()
@@ -67,7 +67,7 @@ class QuotaBook:
             return True
 
     def _filled(self, name: tuple[str, str, str], rate: float) -> _Bucket:
-        now = self._monotonic()
+        now = self._now()
         capacity = max(1.0, rate)
         bucket = self._buckets.setdefault(name, _Bucket(capacity, now))
         bucket.tokens = min(capacity, bucket.tokens + (now - bucket.filled_at) * rate)

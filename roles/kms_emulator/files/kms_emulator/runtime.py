@@ -24,7 +24,7 @@ class Runtime:
         self.clock = EmulatedClock()
         self.calls = CallLog()
         self.faults = FaultBook()
-        self.quotas = QuotaBook()
+        self.quotas = QuotaBook(self.clock.now)
         self.tokens = TokenSealer()
         self.wrapping_keys = WrappingKeyPool()
         self.initial = Settings()
