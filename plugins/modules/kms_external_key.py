@@ -27,7 +27,7 @@ options:
     aliases: [key_arn]
   alias:
     description:
-      - An alias of the key, with C(alias/).
+      - An alias of the key, as alias name or alias ARN. The C(alias/) before the name is optional.
       - On its own it says which key is meant. When there is none with that alias, O(state=present) creates it.
       - With O(key_id) or O(creation_token) it is given to that key, beside the aliases that it has. When it points to another
         key, that is refused, unless O(move_alias=true).

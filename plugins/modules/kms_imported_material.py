@@ -104,7 +104,7 @@ options:
   request_rates:
     description:
       - The request quotas of the account and Region, in calls a second by operation, where they differ from the defaults of AWS,
-        for example C(ImportKeyMaterial) with 30.
+        for example C(ImportKeyMaterial) with 30. Each is a number of V(0.001) or more.
     type: dict
   stage:
     description:

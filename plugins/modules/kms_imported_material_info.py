@@ -32,7 +32,7 @@ options:
   request_rates:
     description:
       - The request quotas of the account and Region, in calls a second by operation, where they differ from the defaults of AWS,
-        for example C(ListKeyRotations) with 200.
+        for example C(ListKeyRotations) with 200. Each is a number of V(0.001) or more.
     type: dict
 extends_documentation_fragment:
   - amazon.aws.common.modules
@@ -72,13 +72,13 @@ kms_keys:
   elements: dict
   contains:
     key_id:
-      description: The key ID; what was asked for when the key could not be read.
+      description: The key ID; what was asked for when the key could not be read and that does not tell its key ID.
       returned: always
       type: str
       sample: 1234abcd-12ab-34cd-56ef-1234567890ab
     key_arn:
       description: The key ARN.
-      returned: when the key could be read
+      returned: when the key could be read, or was found by listing, or was asked for by its ARN
       type: str
       sample: arn:aws:kms:us-east-1:111122223333:key/1234abcd-12ab-34cd-56ef-1234567890ab
     aliases:
@@ -242,10 +242,10 @@ kms_keys:
 from ansible_collections.amazon.aws.plugins.module_utils.modules import AnsibleAWSModule
 from ansible_collections.byok.aws.plugins.module_utils._kms import inventory
 from ansible_collections.byok.aws.plugins.module_utils._kms.errors import AnsibleKMSError
-from ansible_collections.byok.aws.plugins.module_utils._kms.options import check_rates
 from ansible_collections.byok.aws.plugins.module_utils._kms.options import client_config
 from ansible_collections.byok.aws.plugins.module_utils._kms.options import read_duration
 from ansible_collections.byok.aws.plugins.module_utils._kms.pacing import Pacer
+from ansible_collections.byok.aws.plugins.module_utils._kms.pacing import read_rates
 from ansible_collections.byok.aws.plugins.module_utils._kms.read import require_botocore
 
 
@@ -258,10 +258,10 @@ def main():
     module = AnsibleAWSModule(argument_spec=spec, supports_check_mode=True)
     try:
         within = read_duration("expiring_within", module.params["expiring_within"])
-        check_rates(module.params["request_rates"])
+        rates = read_rates(module.params["request_rates"])
         require_botocore("to read the materials of symmetric keys")
         client = module.client("kms", config=client_config())
-        found = inventory.survey(client, module.params["key_ids"], Pacer(module.params["request_rates"]))
+        found = inventory.survey(client, module.params["key_ids"], Pacer(rates))
     except AnsibleKMSError as error:
         module.fail_json(msg=error.sentence, error={"code": error.code, "message": error.sentence})
     for warning in inventory.warnings(found):

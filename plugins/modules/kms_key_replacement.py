@@ -149,7 +149,7 @@ options:
     choices: [RSA_4096, RSA_3072, RSA_2048]
   aliases:
     description:
-      - The aliases that move, with C(alias/). All have to lead to the key.
+      - The aliases that move, as alias names, with or without C(alias/), or alias ARNs. All have to lead to the key.
       - When not set, all aliases of the key move. Those that are created for the old key after the new one was made stay with it.
     type: list
     elements: str
@@ -201,6 +201,7 @@ options:
   request_rates:
     description:
       - The request quotas of the account and Region, in calls a second by operation, where they differ from the defaults of AWS.
+        Each is a number of V(0.001) or more.
     type: dict
   journal_path:
     description:

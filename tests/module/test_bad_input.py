@@ -129,6 +129,22 @@ def test_is_refused_before_anything_changes(
     assert not secret or secret not in result["_stdout"]
 
 
+@pytest.mark.parametrize("spec", [SYMMETRIC, "HMAC_256", "RSA_2048"])
+def test_what_is_said_of_bad_bytes_says_where_they_came_from(lab: Lab, spec: str, tmp_path: Path) -> None:
+    key_id, path = lab.empty_key(spec), tmp_path / "wrong.bin"
+    path.write_bytes(bytes(range(31)))
+    path.chmod(0o600)
+
+    inline = lab.run(key_id=key_id, key_material=b64(bytes(range(31))))
+    from_file = lab.run(key_id=key_id, key_material_file=str(path))
+    from_entry = lab.run(keys=[{"key_id": key_id}], key_material_file=str(path))
+
+    assert inline["msg"].startswith(f"key_material: the material for the {spec} key {key_id}")
+    for result in (from_file, from_entry):
+        assert f"key_material_file {path}: the material for the {spec} key {key_id}" in result["msg"]
+    assert all(one["kms_keys"][0]["error"]["code"] == "InvalidInput" for one in (inline, from_file, from_entry))
+
+
 @pytest.mark.parametrize(
     ("key_id", "said"),
     [

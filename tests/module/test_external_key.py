@@ -263,6 +263,15 @@ def test_what_does_not_exist_need_not_be_deleted(xlab: ExternalLab, name: str) -
 # -- aliases, tokens ---------------------------------------------------------------------------------------------------
 
 
+def test_an_alias_may_be_named_without_its_prefix(xlab: ExternalLab) -> None:
+    first = xlab.done(alias="team/app", key_spec=SYMMETRIC)
+    again = xlab.done(alias="alias/team/app")
+
+    assert first["aliases"] == ["alias/team/app"] and first["tags"]["byok:creation-token"] == "alias/team/app"
+    assert again["changed"] is False and again["key_id"] == first["key_id"]
+    assert xlab.metadata("alias/team/app")["KeyId"] == first["key_id"]
+
+
 def test_an_alias_is_added_beside_others(xlab: ExternalLab) -> None:
     key_id = xlab.made()
     result = xlab.done(key_id=key_id, alias="alias/another")

@@ -17,6 +17,8 @@ from lab import Lab
 from materials import KINDS
 from materials import b64
 from materials import material
+from module_runner import CONNECTION
+from module_runner import run_module
 
 SYMMETRIC = "SYMMETRIC_DEFAULT"
 GOOD = b64(material(SYMMETRIC))
@@ -195,8 +197,21 @@ def test_a_signal_leaves_no_key_between_deletion_and_import(lab: Lab, number: si
 
 
 @pytest.mark.parametrize("rates", [{"ImportKeyMaterial": 0}, {"ImportKeyMaterial": "fast"}])
-def test_rates_have_to_be_numbers(lab: Lab, rates: dict[str, Any]) -> None:
-    result = lab.run(keys=[{"key_id": "alias/a"}], state="absent", request_rates=rates)
-
-    assert result["failed"] and "request_rates" in result["msg"]
+@pytest.mark.parametrize("wanted", [{"key_id": "alias/a"}, {"keys": [{"key_id": "alias/a"}]}], ids=["one", "many"])
+def test_rates_have_to_be_numbers(lab: Lab, wanted: dict[str, Any], rates: dict[str, Any]) -> None:
+    for name, options in {
+        "kms_imported_material": {"state": "absent"},
+        "kms_key_replacement": {"key_material": GOOD},
+    }.items():
+        arguments = {**CONNECTION, "endpoint_url": lab.emulator.url, **wanted, **options, "request_rates": rates}
+        for check_mode in (True, False):
+            result = run_module(name, arguments, check_mode)
+            assert result["failed"] and "request_rates: ImportKeyMaterial needs a number" in result["msg"]
     assert lab.calls() == []
+
+
+def test_a_rate_that_a_template_has_made_text_is_a_number(lab: Lab) -> None:
+    result = lab.run(key_id=lab.own_key(), state="absent", request_rates={"DeleteImportedKeyMaterial": "30"})
+
+    assert not result.get("failed"), result["msg"]
+    assert result["operations"] == ["DeleteImportedKeyMaterial"]

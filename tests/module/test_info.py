@@ -114,6 +114,20 @@ def test_denied_keys_are_listed_as_denied(lab: Lab) -> None:
     assert [one["key_id"] for one in everything if not one["error"]] == [open_key]
 
 
+def test_a_denied_key_that_was_listed_has_its_id_its_arn_and_its_aliases(lab: Lab) -> None:
+    closed = lab.own_key()
+    arn = lab.metadata(closed)["Arn"]
+    lab.kms.create_alias(AliasName="alias/closed", TargetKeyId=closed)
+    lab.emulator.faults([{"operation": "DescribeKey", "key_id": closed, "every": 1, "code": "AccessDeniedException"}])
+
+    for options in ({}, {"key_ids": [arn]}):
+        (one,) = info(lab, **options)
+        assert (one["key_id"], one["key_arn"], one["aliases"]) == (closed, arn, ["alias/closed"])
+    for name in (closed, "alias/closed"):
+        (one,) = info(lab, key_ids=[name])
+        assert one["key_id"] == name and "key_arn" not in one
+
+
 def test_named_keys_come_in_order_with_what_is_wrong(lab: Lab) -> None:
     mine, theirs = lab.own_key(), lab.kms.create_key()["KeyMetadata"]["KeyId"]
     nobody = "1234abcd-12ab-34cd-56ef-1234567890ab"

@@ -91,11 +91,13 @@ def _identity_problems(wish: KeyWish, region: str | None) -> Iterator[str]:
 
 
 def alias_name(alias: str | None, region: str | None) -> str | None:
-    """The name in an alias name or alias ARN."""
+    """The alias name, with alias/, in what was given: with or without it, as amazon.aws.kms_key takes it, or an ARN."""
     if alias is None:
         return None
-    problem = key_id_problem(alias, region)
-    name = alias.split(":", 5)[5] if alias.startswith("arn:") and not problem else alias
+    whole = alias.startswith(("alias/", "arn:")) or key_id_problem(alias, None) is None
+    name = alias if whole else f"alias/{alias}"
+    problem = key_id_problem(name, region)
+    name = name.split(":", 5)[5] if name.startswith("arn:") and not problem else name
     if problem is None and not name.startswith("alias/"):
         problem = "it names a key, not an alias; give it as key_id"
     if name.startswith("alias/aws/"):

@@ -29,6 +29,7 @@ from .options import Stage
 from .options import Wish
 from .options import read_stage
 from .options import read_wishes
+from .pacing import read_rates
 from .progress import ENVIRONMENT
 from .progress import Journal
 from .progress import Operations
@@ -62,31 +63,35 @@ def run(
     def read() -> tuple[Sequence[Wish], Stage | None]:
         return read_wishes(options, region), read_stage(options)
 
-    def make(wishes: tuple[Sequence[Wish], Stage | None], journal: Journal) -> Fleet:
-        return Fleet(Gateway(connect, options.get("request_rates")), *wishes, journal)
+    def make(gateway: Gateway, wishes: tuple[Sequence[Wish], Stage | None], journal: Journal) -> Fleet:
+        return Fleet(gateway, *wishes, journal)
 
-    return managed(options, read, make, check_mode, with_diff)
+    return managed(options, read, make, connect, check_mode, with_diff)
 
 
 def managed(
     options: Mapping[str, Any],
     read: Callable[[], T],
-    make: Callable[[T, Journal], Fleet],
+    make: Callable[[Gateway, T, Journal], Fleet],
+    connect: Connect,
     check_mode: bool,
     with_diff: bool,
+    quotas: Mapping[str, float] = MappingProxyType({}),
 ) -> Outcome:
     """Everything is validated before the connection is made, everything is planned before anything is changed.
 
-    read: what is wished, from the options; raises AnsibleKMSError. make: the jobs for that, and the connection.
+    read: what is wished, from the options; raises AnsibleKMSError. make: the jobs for that. quotas: beside those that
+    every call knows, in calls a second by operation.
     """
     try:
         wished = read()
+        rates = {**quotas, **read_rates(options.get("request_rates"))}
         journal = Journal(None if check_mode else options.get("journal_path"))
     except AnsibleKMSError as error:
         return _refused(options, error)
     except Exception as error:  # noqa: BLE001 - a traceback could show material
         return _refused(options, unexpected(error, str(options.get("key_id") or "of one of the entries")))
-    fleet = make(wished, journal)
+    fleet = make(Gateway(connect, rates), wished, journal)
     with fleet.interruptible():
         fleet.run(check_mode)
     journal.close()

@@ -16,7 +16,8 @@ _KEY_ID = rf"(?:{_UUID}|mrk-[0-9a-fA-F]{{32}})"
 _ALIAS = r"alias/[a-zA-Z0-9/_-]+"
 _KEY_ID_RE = re.compile(_KEY_ID)
 _ALIAS_RE = re.compile(_ALIAS)
-_ARN_RE = re.compile(rf"arn:aws[a-z-]*:kms:(?P<region>[a-z0-9-]+):(?P<account>\d{{12}}):(?:key/{_KEY_ID}|{_ALIAS})")
+_RESOURCE = rf"(?:key/(?P<key_id>{_KEY_ID})|{_ALIAS})"
+_ARN_RE = re.compile(rf"arn:aws[a-z-]*:kms:(?P<region>[a-z0-9-]+):(?P<account>\d{{12}}):{_RESOURCE}")
 _MATERIAL_ID_RE = re.compile(r"[0-9a-f]{64}")
 
 
@@ -49,6 +50,12 @@ def arn_account(key_id: str) -> str | None:
     """The account that an ARN names, or None for anything else."""
     match = _ARN_RE.fullmatch(key_id)
     return match["account"] if match else None
+
+
+def key_id_of(arn: str) -> str | None:
+    """The key ID in a key ARN, or None for anything else."""
+    match = _ARN_RE.fullmatch(arn)
+    return match["key_id"] if match else None
 
 
 def arn_in(arn: str, region: str) -> str:

@@ -19,6 +19,7 @@ from . import models
 from .errors import INVALID_INPUT
 from .errors import AnsibleKMSError
 from .errors import invalid
+from .identifiers import key_id_of
 from .identifiers import key_id_problem
 from .models import Key
 from .models import Material
@@ -45,6 +46,11 @@ class Found:
     def external(self) -> bool:
         return self.key is None or self.key.origin == "EXTERNAL"
 
+    @property
+    def key_id(self) -> str:
+        """As it was read or, of a key that could not be, as its ARN has it or as it was asked for."""
+        return self.key.key_id if self.key else key_id_of(self.requested) or self.requested
+
 
 def survey(client: Any, key_ids: list[str] | None, pacer: Pacer) -> list[Found]:
     """The keys named, in the order given, or every EXTERNAL key of the Region. Raises AnsibleKMSError."""
@@ -61,7 +67,7 @@ def survey(client: Any, key_ids: list[str] | None, pacer: Pacer) -> list[Found]:
 
     found = each(read, wanted)
     for one in found:
-        one.aliases = aliases.get(one.key.key_id, []) if one.key else []
+        one.aliases = aliases.get(one.key_id, [])
     return [one for one in found if key_ids is not None or one.external]
 
 
@@ -109,9 +115,10 @@ def next_expiry(key: Key) -> datetime | None:
 def entry(found: Found) -> dict[str, Any]:
     """One key as kms_imported_material_info returns it."""
     key = found.key
-    shown: dict[str, Any] = {"key_id": found.requested, "aliases": found.aliases, "error": found.error}
+    shown: dict[str, Any] = {"key_id": found.key_id, "aliases": found.aliases, "error": found.error}
     if key is None:
-        return shown
+        # Of a key that was listed the ARN is known, and nothing else.
+        return {**shown, "key_arn": found.requested} if key_id_of(found.requested) else shown
     soonest = next_expiry(key)
     shown.update(key_fields(key))
     shown.update(

@@ -21,6 +21,7 @@ from . import stage
 from .errors import CHANGED_MEANWHILE
 from .errors import CUT_OFF
 from .errors import INTERRUPTED
+from .errors import INVALID_INPUT
 from .errors import AnsibleKMSError
 from .errors import error_fields
 from .errors import explained
@@ -265,7 +266,12 @@ def admitted(wish: Wish, key: Key) -> Secret | None:
         raise invalid(problem if request.key_id in problem else f"key {request.key_id}: {problem}")
     if wish.content is None:
         return None
-    secret = check(wish.content, key.key_spec, request.key_id, key.region)
+    try:
+        secret = check(wish.content, key.key_spec, request.key_id, key.region)
+    except AnsibleKMSError as error:
+        if error.code != INVALID_INPUT:
+            raise
+        raise invalid(f"{wish.given_by}: {error.message}") from None
     require_cryptography()
     return secret
 

@@ -65,11 +65,15 @@ def client_config() -> Any:
 
 @dataclass(frozen=True)
 class Wish:
-    """A request together with the material given for it: content before it is checked, or already wrapped."""
+    """A request together with the material given for it: content before it is checked, or already wrapped.
+
+    given_by: the option that the content comes from, with the path of a file, for messages about the content.
+    """
 
     request: Request
     content: bytes | None = field(default=None, repr=False)
     wrapped: Wrapped | None = field(default=None, repr=False)
+    given_by: str = ""
 
 
 # An entry that sets one option of a group takes none of the group from the top level.
@@ -108,7 +112,6 @@ def read_wishes(options: Mapping[str, Any], region: str | None) -> list[Wish]:
         return [read_wish(options, region)]
     if not entries:
         raise invalid("keys is empty; name at least one key")
-    check_rates(options.get("request_rates"))
     merged = [merge(options, one) for one in entries]
     _check_twice([str(one["key_id"]) for one in merged])
     return [read_wish(one, region) for one in merged]
@@ -129,13 +132,6 @@ def _check_twice(key_ids: list[str]) -> None:
         if bare in seen:
             raise invalid(f"keys names the key {key_id} twice")
         seen.add(bare)
-
-
-def check_rates(rates: Mapping[str, Any] | None) -> None:
-    """Raises AnsibleKMSError for request_rates that are no rates."""
-    for operation, rate in (rates or {}).items():
-        if not isinstance(rate, (int, float)) or isinstance(rate, bool) or rate <= 0:
-            raise invalid(f"request_rates: {operation} needs a number of calls a second above zero")
 
 
 def read_wish(options: Mapping[str, Any], region: str | None) -> Wish:
@@ -159,7 +155,7 @@ def _read_wish(options: Mapping[str, Any], key_id: str, region: str | None) -> W
     content = _content(options)
     wrapped = _wrapped(options)
     offered = "plaintext" if content is not None else "wrapped" if wrapped else None
-    return Wish(_request(options, key_id, offered), content, wrapped)
+    return Wish(_request(options, key_id, offered), content, wrapped, _given_by(options))
 
 
 def _check_stage(options: Mapping[str, Any]) -> None:
@@ -226,6 +222,12 @@ def _content(options: Mapping[str, Any]) -> bytes | None:
     if options.get("key_material_file") is not None:
         return read_file(options["key_material_file"], bool(options.get("force")))
     return None
+
+
+def _given_by(options: Mapping[str, Any]) -> str:
+    if options.get("key_material") is None and options.get("key_material_file") is not None:
+        return f"key_material_file {options['key_material_file']}"
+    return "key_material"
 
 
 def _wrapped(options: Mapping[str, Any]) -> Wrapped | None:

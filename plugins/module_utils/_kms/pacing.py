@@ -9,13 +9,17 @@ Source of the rates: KMS Developer Guide, "Request quotas". They count per accou
 
 from __future__ import annotations
 
+import math
 import threading
 import time
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 from dataclasses import field
+from typing import Any
 from typing import Callable
+
+from .errors import invalid
 
 QUOTAS: dict[str, float] = {
     "GetParametersForImport": 1,
@@ -36,12 +40,32 @@ QUOTAS: dict[str, float] = {
 }
 # Other operations (GenerateMac and the like) have quotas far above what one process can send.
 _OTHERS: float = 1000
+# Slower than that, a wait would be longer than any task.
+_LEAST = 0.001
 # After a throttle: how much slower, how far down at most, and how much of it comes back with each accepted call.
 _SLOWER = 0.7
 _SLOWEST = 0.1
 _RECOVERY = 0.02
 # A quota of one call a second has no room for a call that comes a moment early, because the one before came late.
 _LEEWAY = 0.03
+
+
+def read_rates(given: Mapping[str, Any] | None) -> dict[str, float]:
+    """The option request_rates: calls a second, by operation. Raises AnsibleKMSError (InvalidInput).
+
+    Text that is a number is taken for one, as Ansible does for options of type float: a template may give text.
+    """
+    return {str(operation): _read_rate(str(operation), rate) for operation, rate in (given or {}).items()}
+
+
+def _read_rate(operation: str, given: Any) -> float:
+    try:
+        rate = math.nan if isinstance(given, bool) else float(given)
+    except (TypeError, ValueError, OverflowError):
+        rate = math.nan
+    if not math.isfinite(rate) or rate < _LEAST:
+        raise invalid(f"request_rates: {operation} needs a number of calls a second, {_LEAST} or more")
+    return rate
 
 
 class RunInterruptedError(Exception):

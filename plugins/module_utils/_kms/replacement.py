@@ -67,12 +67,11 @@ def run(
     options: Mapping[str, Any], region: str | None, connect: Connect, check_mode: bool, with_diff: bool = True
 ) -> Outcome:
     """Replace the keys."""
-    rates = {**external_api.RATES, **(options.get("request_rates") or {})}
 
-    def make(wishes: Sequence[ReplacementWish], journal: Journal) -> Replacements:
-        return Replacements(Gateway(connect, rates), wishes, journal)
+    def read() -> Sequence[ReplacementWish]:
+        return read_replacements(options, region)
 
-    return fleet.managed(options, lambda: read_replacements(options, region), make, check_mode, with_diff)
+    return fleet.managed(options, read, Replacements, connect, check_mode, with_diff, external_api.RATES)
 
 
 class Replacements(fleet.Fleet):

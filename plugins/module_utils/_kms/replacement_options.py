@@ -65,6 +65,7 @@ def _completed(wish: Wish, options: Mapping[str, Any], region: str | None) -> Re
     return ReplacementWish(
         wish.request,
         wish.content,
+        given_by=wish.given_by,
         aliases=_aliases(wish.request.key_id, options, region),
         old_key=options.get("old_key") or LEAVE,
         pending_window=DEFAULT_WINDOW if window is None else window,

@@ -23,6 +23,7 @@ from typing import Optional
 
 from . import models
 from .pacing import Pacer
+from .pacing import read_rates
 from .progress import seconds_for
 
 Facts = Mapping[str, Any]
@@ -559,7 +560,6 @@ def _progress(way: Sequence[Track]) -> str:
 
 def _time_left(way: Sequence[Track], run: Facts) -> str:
     """How long the quotas of KMS make the keys that are left take: all that prepares, then all that interrupts."""
-    pacer = Pacer(run.get("request_rates"))
     before: Counter[str] = Counter()
     after: Counter[str] = Counter()
     for track in way:
@@ -569,6 +569,9 @@ def _time_left(way: Sequence[Track], run: Facts) -> str:
             before.update(operations[:cut])
             before[PREPARING] += IMPORT in operations and run.get("stage") != "change"
             after.update(operations[cut:])
+    if not before and not after:
+        return ""
+    pacer = Pacer(read_rates(run.get("request_rates")))
     seconds = seconds_for(before, pacer) + seconds_for(after, pacer)
     return f", about {seconds:.0f} s by the quotas of KMS" if seconds >= 2 else ""
 

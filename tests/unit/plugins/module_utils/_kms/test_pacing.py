@@ -9,12 +9,15 @@ from __future__ import annotations
 import threading
 from dataclasses import dataclass
 from dataclasses import field
+from typing import Any
 
 import pytest
+from ansible_collections.byok.aws.plugins.module_utils._kms.errors import AnsibleKMSError
 from ansible_collections.byok.aws.plugins.module_utils._kms.pacing import Bucket
 from ansible_collections.byok.aws.plugins.module_utils._kms.pacing import Pacer
 from ansible_collections.byok.aws.plugins.module_utils._kms.pacing import RunInterruptedError
 from ansible_collections.byok.aws.plugins.module_utils._kms.pacing import Turns
+from ansible_collections.byok.aws.plugins.module_utils._kms.pacing import read_rates
 
 
 @dataclass
@@ -98,6 +101,32 @@ def test_operations_wait_for_their_own_quota_only() -> None:
 
     assert pacer.bucket("ImportKeyMaterial") is pacer.bucket("ImportKeyMaterial")
     assert [pacer.pace(one) for one in ("ImportKeyMaterial", "DeleteImportedKeyMaterial", "Encrypt")] == [30, 15, 1000]
+
+
+@pytest.mark.parametrize(
+    ("given", "rates"),
+    [
+        (None, {}),
+        ({}, {}),
+        ({"ImportKeyMaterial": 5, "Encrypt": 0.5}, {"ImportKeyMaterial": 5.0, "Encrypt": 0.5}),
+        ({"ImportKeyMaterial": "5", "Encrypt": " 0.5 "}, {"ImportKeyMaterial": 5.0, "Encrypt": 0.5}),
+        ({"ImportKeyMaterial": 0.001}, {"ImportKeyMaterial": 0.001}),
+    ],
+)
+def test_rates_are_numbers_also_as_text(given: dict[str, Any] | None, rates: dict[str, float]) -> None:
+    assert read_rates(given) == rates
+
+
+@pytest.mark.parametrize(
+    "rate",
+    [0, 0.0, -1, 1e-320, "0", "fast", "", None, [], {}, True, False, "true"]
+    + [float("nan"), float("inf"), "nan", "inf", "-inf", 10**400, "1e999"],
+)
+def test_what_is_no_rate_is_refused_by_the_name_of_its_operation(rate: Any) -> None:
+    with pytest.raises(AnsibleKMSError, match="request_rates: ImportKeyMaterial needs a number") as refused:
+        read_rates({"DescribeKey": 5, "ImportKeyMaterial": rate})
+
+    assert refused.value.code == "InvalidInput"
 
 
 def test_a_run_that_is_to_end_takes_no_turn_unless_it_is_committed() -> None:

@@ -392,8 +392,18 @@ def test_the_progress_tells_the_time_that_the_quotas_take() -> None:
     assert course(given)["progress"] == "0 done, 0 failed, 30 left, about 32 s by the quotas of KMS"
     given["run"] = {**given["run"], "stage": "change"}
     assert course(given)["progress"] == "0 done, 0 failed, 30 left, about 4 s by the quotas of KMS"
-    given["run"] = {**given["run"], "stage": "", "request_rates": {"GetParametersForImport": 30}}
-    assert course(given)["progress"] == "0 done, 0 failed, 30 left, about 4 s by the quotas of KMS"
+    # Before ansible-core 2.19 a template gives text.
+    for rate in (30, "30"):
+        given["run"] = {**given["run"], "stage": "", "request_rates": {"GetParametersForImport": rate}}
+        assert course(given)["progress"] == "0 done, 0 failed, 30 left, about 4 s by the quotas of KMS"
+
+
+def test_rates_that_are_none_are_refused_with_the_plan_and_break_nothing_here() -> None:
+    refused = result(entry(operations=(), error=error("request_rates: ImportKeyMaterial needs a number")))
+    given = facts(preflight=refused)
+    given["run"] = {**given["run"], "request_rates": {"ImportKeyMaterial": 0}}
+
+    assert "needs a number" in course(given)["refusals"][0]
 
 
 # -- keys in several Regions -------------------------------------------------------------------------------------------
