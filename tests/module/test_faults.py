@@ -149,12 +149,22 @@ def test_for_good(quick: Lab, case: Case, tally: Callable[[str], None]) -> None:
             key_id = aged(quick, case)
             nth = calls[: position + 1].count(operation)
             quick.emulator.faults([{"operation": operation, "nth": n, **fault(kind)} for n in range(nth, nth + 60)])
+            before = quick.mark()
             result = task(quick, case, key_id, wait_timeout=0)
+            if quick.calls(before).count(operation) < nth:
+                # A rotation that ended sooner was looked at less often.
+                assert operation in ("DescribeKey", "GetKeyRotationStatus")
+                quick.emulator.reset()
+                quick.emulator.config(rotation_seconds=0.2)
+                continue
             where = f"{kind} at {operation} {nth}: {result['msg']}"
             state = quick.kms_state_past_faults(key_id)
             if not result.get("failed"):
                 # The call was carried out although its answer never came, or it was dispensable: a proof, a tag.
                 dispensable = operation in ("GenerateMac", "GetPublicKey") and kind in NO_PROOF
+                # Whether the key was cut off during the run is asked last: not to know it is worth a warning.
+                if operation == "ListResourceTags" and "ImportKeyMaterial" in calls[:position]:
+                    dispensable = "cut off during this run" in str(result["warnings"])
                 assert kind in ("drop_after", "AccessDeniedException") or dispensable, where
             else:
                 assert key_id in result["msg"] and "\n" not in result["msg"], where
