@@ -5,6 +5,7 @@
 #   make test     everything that has to hold; `make units`, `make lint` and so on run one part of it
 #   make bench    how long things take
 #   make matrix   unit and module tests on every supported ansible-core for which a Python is there
+#   make lock     pin every Python package, with hashes: scripts/requirements/*.txt, made from the *.in beside them
 #   make clean    throw away .build, where all of the above keep what they install and write
 #
 # PYTHON=/path/to/python3.12 chooses the interpreter, ARGS="-k expiry" reaches the command of a single part.
@@ -15,7 +16,7 @@ export PYTHON
 
 PARTS := ansible-lint bench canary demo docs emulator examples integration module molecule report role sanity scripts terraform types units
 
-.PHONY: all help test lint importer matrix clean $(PARTS)
+.PHONY: all help test lint importer matrix lock clean $(PARTS)
 
 all: test
 
@@ -39,6 +40,9 @@ importer:
 
 matrix:
 	@scripts/matrix $(ARGS)
+
+lock:
+	@scripts/lock $(ARGS)
 
 clean:
 	@target=$$(readlink -f .build) && rm -rf "$$target" .build

@@ -84,32 +84,33 @@ def run(command: list[str], log: Path) -> None:
         raise SystemExit(f"{tail}\n\nprepare: failed: {' '.join(command)}\nprepare: the whole log: {log}")
 
 
-def requirement_text(path: Path) -> str:
-    """Return a requirement file together with those it includes."""
-    text = path.read_text()
-    included = re.findall(r"^-r (\S+)$", text, re.MULTILINE)
-    return text + "".join(requirement_text(path.parent / name) for name in included)
-
-
 def digest(*parts: str) -> str:
     """Return a hash over what something is made from."""
     return hashlib.sha256("\0".join(parts).encode()).hexdigest()
 
 
+def pip(venv: Path, command: str) -> list[str]:
+    """Start a command of pip's that takes no file whose hash is not in the requirement file."""
+    options = ["--disable-pip-version-check", "--no-input", "--require-hashes"]
+    return [str(venv / "bin" / "python"), "-m", "pip", command, *options]
+
+
 def prepare_venv(name: str, requirements_name: str = "") -> Path:
     """Make the virtual environment of a requirement file."""
     requirements = REQUIREMENTS / f"{requirements_name or name}.txt"
+    builders = REQUIREMENTS / "build.txt"
     venv = build_dir() / "venvs" / name
     stamp = venv / "stamp"
-    wanted = digest(sys.version, sys.executable, str(venv), requirement_text(requirements))
+    wanted = digest(sys.version, sys.executable, str(venv), builders.read_text(), requirements.read_text())
     with locked(f"venv-{name}"):
         if not stamp.exists() or stamp.read_text() != wanted:
             print(f"prepare: installing scripts/requirements/{requirements.name}", file=sys.stderr)
             log = build_dir() / "logs" / f"venv-{name}.log"
             log.unlink(missing_ok=True)
             run([sys.executable, "-m", "venv", "--clear", str(venv)], log)
-            pip = [str(venv / "bin" / "python"), "-m", "pip", "install", "--disable-pip-version-check", "--no-input"]
-            run([*pip, "-r", str(requirements)], log)
+            run([*pip(venv, "install"), "-r", str(builders)], log)
+            # An isolated build would fetch what it needs, and check no hash.
+            run([*pip(venv, "install"), "--no-build-isolation", "-r", str(requirements)], log)
             if name == "importer":
                 # The importer finds the documentation fragments of other collections nowhere else.
                 site_packages = next(venv.glob("lib/python3*/site-packages"))
@@ -129,9 +130,9 @@ def prepare_collections(venv: Path) -> Path:
         if not stamp.exists() or stamp.read_text() != wanted:
             print("prepare: fetching amazon.aws", file=sys.stderr)
             shutil.rmtree(collections, ignore_errors=True)
-            pip = [str(venv / "bin" / "python"), "-m", "pip", "download", "--disable-pip-version-check", "--no-input"]
+            options = ["--no-deps", "--ignore-requires-python", "--only-binary", ":all:", "-d", str(collections)]
             log = build_dir() / "logs" / f"collections-{version}.log"
-            run([*pip, "--no-deps", "--ignore-requires-python", "-d", str(collections), "-r", str(requirements)], log)
+            run([*pip(venv, "download"), *options, "-r", str(requirements)], log)
             (wheel,) = collections.glob("*.whl")
             with zipfile.ZipFile(wheel) as archive:
                 members = [name for name in archive.namelist() if name.startswith("ansible_collections/amazon/aws/")]

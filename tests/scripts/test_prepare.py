@@ -99,12 +99,6 @@ def test_build_of_a_checkout_with_a_space_in_its_path_is_elsewhere(tmp_path, mon
         shutil.rmtree((root / ".build").resolve(), ignore_errors=True)
 
 
-def test_requirements_change_with_the_files_they_include(tmp_path):
-    (tmp_path / "base.txt").write_text("boto3==1\n")
-    (tmp_path / "top.txt").write_text("-r base.txt\npytest\n")
-    assert prepare.requirement_text(tmp_path / "top.txt") == "-r base.txt\npytest\nboto3==1\n"
-
-
 def test_pip_settings_of_the_user_reach_ansible_test(tmp_path, monkeypatch):
     for name in [name for name in os.environ if name.startswith("PIP_")]:
         monkeypatch.delenv(name)
