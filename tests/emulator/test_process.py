@@ -29,9 +29,11 @@ from kms_emulator import files
 SCRIPT = PACKAGE_ROOT / "process.sh"
 URL = "http://127.0.0.1:4599"
 NOBODY = 65534
+PATIENCE = 300
+"""Seconds that any machine gets by with."""
 
 
-def process_sh(*arguments: str | Path, script: Path = SCRIPT) -> subprocess.CompletedProcess[str]:
+def process_sh(*arguments: str | int | Path, script: Path = SCRIPT) -> subprocess.CompletedProcess[str]:
     return subprocess.run(["sh", script, *map(str, arguments)], capture_output=True, text=True, check=False)
 
 
@@ -47,7 +49,7 @@ def refused_start(*options: str) -> tuple[int, str]:
     """The exit status and the errors of an emulator that must not start."""
     environment = {**os.environ, "PYTHONPATH": str(PACKAGE_ROOT)}
     command = [sys.executable, "-m", "kms_emulator", *options]
-    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False, timeout=60)
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False, timeout=PATIENCE)
     assert done.stdout == ""
     return done.returncode, done.stderr.strip()
 
@@ -172,7 +174,7 @@ class TestStart:
             status = Path(f"/proc/{pid.read_text().split()[0]}/status").read_text()
             assert "Umask:\t0077" in status.splitlines()
         finally:
-            assert process_sh("stop", pid, "60").returncode == 0
+            assert process_sh("stop", pid, PATIENCE).returncode == 0
 
     @pytest.mark.parametrize("option", ["--pid-file", "--detach"])
     def test_a_planted_symbolic_link(self, tmp_path: Path, option: str) -> None:
@@ -204,10 +206,10 @@ class TestProcessScript:
         emulator = EmulatorProcess("--pid-file", str(pid)).start()
         try:
             assert shown(process_sh("look", pid)) == (0, f"runs {emulator.url}", "")
-            assert shown(process_sh("stop", pid, "60")) == (0, f"runs {emulator.url}", "")
+            assert shown(process_sh("stop", pid, PATIENCE)) == (0, f"runs {emulator.url}", "")
             assert not pid.exists()
             assert shown(process_sh("look", pid)) == (0, "", "")
-            assert shown(process_sh("stop", pid, "60")) == (0, "", "")
+            assert shown(process_sh("stop", pid, PATIENCE)) == (0, "", "")
         finally:
             assert emulator.stop() == 0
 
@@ -226,13 +228,13 @@ class TestProcessScript:
             process.wait()
         self.name(pid, process.pid, files.started(os.getpid()))
         assert shown(process_sh("look", pid)) == (0, f"left {pid}", "")
-        assert shown(process_sh("stop", pid, "60")) == (0, f"left {pid}", "")
+        assert shown(process_sh("stop", pid, PATIENCE)) == (0, f"left {pid}", "")
         assert not pid.exists()
 
     def test_a_recycled_process_id(self, pid: Path, stranger: subprocess.Popen[bytes]) -> None:
         since = files.started(os.getpid())
         self.name(pid, stranger.pid, since)
-        assert shown(process_sh("stop", pid, "60")) == (0, f"left {pid}", "")
+        assert shown(process_sh("stop", pid, PATIENCE)) == (0, f"left {pid}", "")
         assert not pid.exists()
 
     def test_a_recycled_process_id_of_one_that_looks_alike(self, pid: Path) -> None:
@@ -242,7 +244,7 @@ class TestProcessScript:
             try:
                 boot, ticks = files.started(process.pid).split()
                 self.name(pid, process.pid, f"{boot} {int(ticks) - 1}")
-                assert shown(process_sh("stop", pid, "60")) == (0, f"left {pid}", "")
+                assert shown(process_sh("stop", pid, PATIENCE)) == (0, f"left {pid}", "")
                 assert process.poll() is None
             finally:
                 os.killpg(process.pid, signal.SIGKILL)
@@ -250,7 +252,7 @@ class TestProcessScript:
     def test_a_process_that_is_no_emulator(self, pid: Path, stranger: subprocess.Popen[bytes]) -> None:
         """A file that names it exactly, by mistake or malice."""
         self.name(pid, stranger.pid)
-        assert shown(process_sh("stop", pid, "60")) == (0, f"left {pid}", "")
+        assert shown(process_sh("stop", pid, PATIENCE)) == (0, f"left {pid}", "")
 
     @pytest.mark.parametrize(
         "content",
@@ -268,7 +270,7 @@ class TestProcessScript:
     def test_a_file_of_something_else(self, pid: Path, stranger: subprocess.Popen[bytes], content: str) -> None:
         pid.write_text(content.format(pid=stranger.pid, since=files.started(stranger.pid), url=URL))
         for verb in ("look", "stop"):
-            status, out, sentence = shown(process_sh(verb, pid, "60"))
+            status, out, sentence = shown(process_sh(verb, pid, PATIENCE))
             assert (status, out) == (1, "")
             assert sentence.startswith(f"{pid} is not a PID file of the emulator.")
             assert pid.exists()
@@ -289,7 +291,7 @@ class TestProcessScript:
         else:
             self.name(pid, os.getpid())
             os.chown(pid, NOBODY, NOBODY)
-        status, out, sentence = shown(process_sh("stop", pid, "60"))
+        status, out, sentence = shown(process_sh("stop", pid, PATIENCE))
         assert (status, out) == (1, "")
         assert sentence.startswith(f"{pid} is not a regular file of this user")
         assert pid.is_symlink() or pid.exists()
@@ -313,10 +315,10 @@ class TestProcessScript:
         since = files._started_as_ps_says(stranger.pid)
         assert since.count(":") == 2
         self.name(pid, stranger.pid, since)
-        assert shown(process_sh("stop", pid, "60", script=script)) == (0, f"left {pid}", "")
+        assert shown(process_sh("stop", pid, PATIENCE, script=script)) == (0, f"left {pid}", "")
         with EmulatorProcess() as emulator:
             self.name(pid, emulator.pid, files._started_as_ps_says(emulator.pid))
-            assert shown(process_sh("stop", pid, "60", script=script)) == (0, f"runs {URL}", "")
+            assert shown(process_sh("stop", pid, PATIENCE, script=script)) == (0, f"runs {URL}", "")
 
 
 PLAY = """

@@ -26,7 +26,7 @@ Answer = tuple[int, dict[str, str], bytes]
 def send(emulator: EmulatorProcess, request: bytes) -> list[Answer]:
     """Every answer to what is sent, until the emulator closes the connection or has nothing more to say."""
     address = ("127.0.0.1", int(emulator.url.rsplit(":", 1)[1]))
-    with socket.create_connection(address, timeout=60) as connection:
+    with socket.create_connection(address, timeout=300) as connection:
         connection.sendall(request)
         connection.shutdown(socket.SHUT_WR)
         with connection.makefile("rb") as stream:
