@@ -73,7 +73,16 @@ def key(bench: Workbench) -> str:
 class TestHost:
     @pytest.mark.parametrize("way", WAYS_IN)
     @pytest.mark.parametrize(
-        "host", ["127.0.0.1:PORT", "localhost:PORT", "127.0.0.1", "localhost", "LocalHost:PORT", "127.0.0.1:8080"]
+        "host",
+        [
+            "127.0.0.1:PORT",
+            "localhost:PORT",
+            "127.0.0.1",
+            "localhost",
+            "LocalHost:PORT",
+            "127.0.0.1:8080",
+            " 127.0.0.1 ",
+        ],
     )
     def test_this_machine(self, emulator: EmulatorProcess, way: str, host: str) -> None:
         """Any port: a tunnel or a container may lead here from another one."""
@@ -92,6 +101,7 @@ class TestHost:
             ["Host: 10.0.0.1:PORT"],
             ["Host: [::1]:PORT"],
             ["Host: 127.0.0.1:PORT/path"],
+            ["Host: 127.0.0.1:PORT\r\n attacker.example"],
             ["Host: "],
             [],
             ["Host: 127.0.0.1:PORT", "Host: attacker.example"],
