@@ -62,7 +62,7 @@ def test_start_and_sigterm(tmp_path: Path) -> None:
     with subprocess.Popen(command(*options), env=environment(), stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
         assert process.stdout.readline() == f"kms_emulator ready on http://127.0.0.1:{port}\n"
-        assert int(pid_file.read_text()) == process.pid
+        assert pid_file.read_text().splitlines()[::2] == [str(process.pid), f"http://127.0.0.1:{port}"]
         assert status(port)["settings"]["rotation_seconds"] == 7.0
         process.send_signal(signal.SIGTERM)
         assert process.wait(PATIENCE) == 0
@@ -110,7 +110,7 @@ class TestDetach:
         done = subprocess.run(command(*options), env=environment(), capture_output=True, text=True, check=True)
         ready = READY.fullmatch(done.stdout)
         assert ready is not None
-        pid = int(pid_file.read_text())
+        pid = int(pid_file.read_text().splitlines()[0])
         assert status(int(ready[1]))["pid"] == pid
         assert log.read_text() == done.stdout
         os.kill(pid, signal.SIGTERM)

@@ -11,13 +11,12 @@ import json
 import os
 import signal
 import sys
-from collections.abc import Iterator
 from collections.abc import Sequence
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from kms_emulator import detach
+from kms_emulator import files
 from kms_emulator.settings import Settings
 from kms_emulator.settings import SettingsError
 
@@ -31,12 +30,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except SettingsError as error:
         print(f"kms_emulator: {error}", file=sys.stderr)
         return 2
-    if options.detach:
-        return detach.start(_without_detach(given), options.detach)
-    signal.signal(signal.SIGTERM, _stop)
-    signal.signal(signal.SIGINT, _stop)
+    # Nobody else reads what it writes, what moto's other services write included.
+    os.umask(0o077)
     try:
+        if options.detach:
+            return detach.start(_without_detach(given), options.detach)
+        signal.signal(signal.SIGTERM, _stop)
+        signal.signal(signal.SIGINT, _stop)
         return _serve(options.port, options.pid_file, settings)
+    except files.FileError as error:
+        print(f"kms_emulator: {error}", file=sys.stderr)
+        return 2
     except ImportError as error:
         print(f"kms_emulator needs moto, flask and flask-cors: {error}", file=sys.stderr)
         return 3
@@ -45,7 +49,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="kms_emulator", description="An AWS KMS on loopback.", allow_abbrev=False)
     parser.add_argument("--port", type=int, default=0, help="0 picks a free one")
-    parser.add_argument("--pid-file", type=_path, help="holds the process ID while the emulator runs")
+    parser.add_argument("--pid-file", type=_path, help="says which process it is while it runs")
     parser.add_argument("--detach", type=_path, metavar="LOG_FILE", help="go to the background once it is ready")
     parser.add_argument("--config", type=_object, default={}, metavar="JSON", help="any of the settings below")
     for field in dataclasses.fields(Settings):
@@ -98,21 +102,8 @@ def _serve(port: int, pid_file: Path | None, settings: Settings) -> int:
     service_model()
     runtime.start_with(settings)
     server = create_server(port)
-    with _pid_in(pid_file):
-        print(f"kms_emulator ready on http://127.0.0.1:{server.port}", flush=True)
-        try:
-            server.serve_forever()
-        finally:
-            server.server_close()
+    url = f"{files.URL_BEGIN}{server.port}"
+    with server, files.pid_file(pid_file, url):
+        print(f"{detach.READY}{url}", flush=True)
+        server.serve_forever()
     return 0
-
-
-@contextmanager
-def _pid_in(pid_file: Path | None) -> Iterator[None]:
-    if pid_file is not None:
-        pid_file.write_text(f"{os.getpid()}\n", encoding="ascii")
-    try:
-        yield
-    finally:
-        if pid_file is not None:
-            pid_file.unlink(missing_ok=True)

@@ -76,7 +76,7 @@ class RequestHandler(WSGIRequestHandler):
     disable_nagle_algorithm = True
 
     def run_wsgi(self) -> None:
-        refusal = visitors.refusal(self.path, self.headers.items())
+        refusal = visitors.refusal(self.path, self.headers.raw_items())
         target = self.headers.get("X-Amz-Target", "")
         if refusal is not None:
             self._refuse(refusal)

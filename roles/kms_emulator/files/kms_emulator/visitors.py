@@ -44,7 +44,7 @@ def _fields(headers: Iterable[tuple[str, str]]) -> tuple[list[str], list[str], l
     for name, value in headers:
         values = found.get(name.lower())
         if values is not None:
-            values.append(value)
+            values.append(value.strip(" \t"))
     return found["host"], found["origin"], found["sec-fetch-site"]
 
 
