@@ -22,7 +22,7 @@ from datetime import timedelta
 from typing import Any
 
 from .errors import invalid
-from .material import read_private_file
+from .files import read_private_file
 from .models import Evidence
 from .models import Key
 from .models import Request
