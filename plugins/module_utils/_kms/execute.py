@@ -426,6 +426,9 @@ class Execution:
         if set(self.done) - {"TagResource"} and observed.key_state != models.PENDING_IMPORT:
             # What we have done ourselves may not show yet; that the key is empty is none of it.
             return
+        if self.unclear and observed.key_state == models.ENABLED:
+            # The import whose answer was lost has enabled it, or others have: another import undoes nothing.
+            return
         raise changed_meanwhile(
             f"the key {self.request.key_id} was {planned.key_state} when this run looked at it, and is "
             f"{observed.key_state} now, without this run's doing; its material was not imported again; look at the key "
