@@ -108,19 +108,24 @@ options:
     type: dict
   stage:
     description:
-      - Splits O(state=reimported) in two tasks, the second of which needs no plaintext and leaves nothing but a deletion and an
-        import to be done for each key.
+      - Splits O(state=reimported) in two tasks. The second needs no plaintext and no new import parameters.
       - V(prepare) - the import parameters are fetched (KMS grants one set a second), the material is wrapped and proved to be the
         one that the key holds, and the result is kept in O(stage_path). No key is interrupted.
-      - V(change) - the keys are deleted and imported again with what is kept. Material that is given, too, is not even read. With
-        O(state=present) it is imported where it is missing, and nothing is deleted.
-      - A preparation can be used for 24 hours; one with less than 15 minutes left is refused.
+      - V(change) - what is kept is imported into every key that holds its material, which interrupts nothing and proves that KMS
+        takes it. Then the keys are deleted and imported again with it. A key for which KMS refuses it is not deleted. Material
+        that is given, too, is not even read. With O(state=present) it is imported where it is missing, and nothing is deleted.
+      - A key that is C(Disabled) is enabled by each of the two imports, and disabled again right after it.
+      - A preparation can be used for 24 hours; one with less than 15 minutes left, or with more than 24 hours, is refused.
     type: str
     choices: [prepare, change]
   stage_path:
     description:
       - The file for O(stage), where the module runs. It holds material that is wrapped for KMS, and import tokens, and no plaintext.
         It is written with mode 0600, and refused when group or others have any permission on it, unless O(force=true).
+      - Refused as well when the file, a directory or a symlink on the way to it belongs to another user than root and the one who
+        runs the module, and when group or others may write to such a directory, unless it has the sticky bit.
+      - Each entry has a digest, so that damage is found before the first call to KMS. A digest is no signature; whoever can write
+        the file can compute one. A file of an earlier version of this collection has none and is refused; prepare again.
       - Whoever has it, and the permission C(kms:ImportKeyMaterial) on a key, can import that key's own material into it.
     type: path
   journal_path:
@@ -157,6 +162,8 @@ options:
     description:
       - The same from a file where the module runs, as raw bytes, DER or unencrypted PEM.
       - Refused when group or others have any permission on the file, unless O(force=true).
+      - Refused when the file, a directory or a symlink on the way to it belongs to another user than root and the one who runs the
+        module, and when group or others may write to such a directory, unless it has the sticky bit, as C(/tmp) has.
     type: path
   encrypted_key_material:
     description:
@@ -473,8 +480,7 @@ kms_keys:
     proof:
       description:
         - How the material was compared with what KMS holds.
-        - V(fingerprint), V(public_key), V(mac), V(key_material_id), V(prepared) when that was done at the preparation
-          (O(stage)), or V(reimport) when KMS compared it at an import.
+        - V(fingerprint), V(public_key), V(mac), V(key_material_id), or V(reimport) when KMS compared it at an import.
       returned: always
       type: str
       sample: fingerprint

@@ -112,6 +112,8 @@ options:
     description:
       - The same from a file where the module runs, as raw bytes, DER or unencrypted PEM.
       - Refused when group or others have any permission on the file, unless O(force=true).
+      - Refused when the file, a directory or a symlink on the way to it belongs to another user than root and the one who runs the
+        module, and when group or others may write to such a directory, unless it has the sticky bit, as C(/tmp) has.
     type: path
   key_material_description:
     description:

@@ -329,8 +329,10 @@ def test_prepared_for_every_region_and_changed_later(lab: Lab, tmp_path: Any) ->
     result = lab.run(key_id=key_id, stage="change", **kept)
 
     assert not result.get("failed"), result["msg"]
-    pair = ["DeleteImportedKeyMaterial", "ImportKeyMaterial"]
-    assert carried_out(lab, before) == [(region, one) for region in (HOME, *OTHERS) for one in pair]
+    places = (HOME, *OTHERS)
+    proofs = [(region, "ImportKeyMaterial") for region in places]
+    pairs = [(region, one) for region in places for one in ("DeleteImportedKeyMaterial", "ImportKeyMaterial")]
+    assert carried_out(lab, before) == proofs + pairs
     assert states(lab, key_id) == ["Enabled"] * 3
 
 

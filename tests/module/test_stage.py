@@ -7,21 +7,40 @@
 from __future__ import annotations
 
 import base64
+import hashlib
+import hmac
 import json
 import stat
+import time
+from collections.abc import Callable
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
+from ansible_collections.byok.aws.plugins.module_utils._kms import execute
 from ansible_collections.byok.aws.plugins.module_utils._kms import progress
 from lab import Lab
 from materials import KINDS
 from materials import b64
 from materials import material
+from materials import wrapped
 
 FAST = {"GetParametersForImport": 1000, "ImportKeyMaterial": 1000, "DeleteImportedKeyMaterial": 1000}
 SYMMETRIC = "SYMMETRIC_DEFAULT"
+WEST = "eu-west-1"
 HOUR = 3600
+PAIR = ("ImportKeyMaterial", "DeleteImportedKeyMaterial", "ImportKeyMaterial")
+# The proof enables a Disabled key for a moment, and so does the import at the end.
+DISABLED_PAIR = (
+    "TagResource",
+    "ImportKeyMaterial",
+    "DisableKey",
+    "DeleteImportedKeyMaterial",
+    "ImportKeyMaterial",
+    "DisableKey",
+    "UntagResource",
+)
 
 
 @pytest.fixture
@@ -39,8 +58,41 @@ def change(lab: Lab, path: Path, key_ids: list[str], **options: Any) -> dict[str
     return lab.run(keys=[{"key_id": key_id} for key_id in key_ids], **arguments)
 
 
-def entry_of(path: Path) -> dict[str, Any]:
-    return dict(json.loads(path.read_text())["keys"][0])
+def forge(path: Path, signed: bool = True, **fields: Any) -> None:
+    """Change the entry of the first key. signed: its digest fits, since anybody can compute one."""
+    document = json.loads(path.read_text())
+    entry = {**document["keys"][0], **fields}
+    if signed:
+        others = {name: value for name, value in entry.items() if name != "digest"}
+        canonical = json.dumps(others, sort_keys=True, separators=(",", ":"))
+        entry["digest"] = f"sha256:{hashlib.sha256(canonical.encode()).hexdigest()}"
+    document["keys"][0] = entry
+    path.write_text(json.dumps(document))
+
+
+def flipped(path: Path, name: str) -> str:
+    """The value of a field with one bit of its bytes flipped."""
+    content = bytearray(base64.b64decode(json.loads(path.read_text())["keys"][0][name]))
+    content[len(content) // 2] ^= 1
+    return base64.b64encode(content).decode()
+
+
+def held_material(lab: Lab, key_id: str, spec: str) -> Callable[[], None]:
+    """A check, by KMS alone, that the key has the material of before; it needs an Enabled key."""
+    if spec != SYMMETRIC:
+        expected = hmac.digest(material(spec), b"message", "sha256")
+
+        def mac() -> None:
+            answer = lab.kms.generate_mac(KeyId=key_id, Message=b"message", MacAlgorithm="HMAC_SHA_256")
+            assert answer["Mac"] == expected
+
+        return mac
+    blob = lab.kms.encrypt(KeyId=key_id, Plaintext=b"message")["CiphertextBlob"]
+
+    def decrypt() -> None:
+        assert lab.kms.decrypt(KeyId=key_id, CiphertextBlob=blob)["Plaintext"] == b"message"
+
+    return decrypt
 
 
 def test_prepared_by_day_and_changed_by_night_without_the_plaintext(lab: Lab, path: Path) -> None:
@@ -67,10 +119,10 @@ def test_prepared_by_day_and_changed_by_night_without_the_plaintext(lab: Lab, pa
     changed = change(lab, path, list(key_ids.values()))
 
     assert not changed.get("failed"), changed["msg"]
-    assert {tuple(one["operations"]) for one in changed["kms_keys"]} == {
-        ("DeleteImportedKeyMaterial", "ImportKeyMaterial")
-    }
-    assert {one["proof"] for one in changed["kms_keys"]} == {"prepared"}
+    assert {tuple(one["operations"]) for one in changed["kms_keys"]} == {PAIR}
+    assert {one["proof"] for one in changed["kms_keys"]} == {"reimport"}
+    # Every key is proved before the first is deleted.
+    assert lab.changing_calls(before)[: len(KINDS)] == ["ImportKeyMaterial"] * len(KINDS)
     assert "GetParametersForImport" not in lab.calls(before)
     assert {lab.state(key_id) for key_id in key_ids.values()} == {"Enabled"}
     # The very same bytes are back: a run with the plaintext proves it and finds nothing to do.
@@ -86,7 +138,7 @@ def test_the_plaintext_is_not_even_looked_at(lab: Lab, path: Path) -> None:
     result = lab.run(keys=keys, state="reimported", stage="change", stage_path=str(path))
 
     assert not result.get("failed"), result["msg"]
-    assert result["kms_keys"][0]["operations"] == ["DeleteImportedKeyMaterial", "ImportKeyMaterial"]
+    assert result["kms_keys"][0]["operations"] == list(PAIR)
 
 
 @pytest.mark.parametrize("hours", [24.1, 23.9])
@@ -125,9 +177,11 @@ def test_a_disabled_key_stays_disabled_through_both(lab: Lab, path: Path, spec: 
 
     assert not prepare(lab, path, {spec: key_id}).get("failed")
     assert lab.state(key_id) == "Disabled" and lab.tags(key_id) == {}
+    before = lab.mark()
     result = change(lab, path, [key_id])
 
     assert not result.get("failed"), result["msg"]
+    assert tuple(lab.changing_calls(before)) == DISABLED_PAIR
     assert lab.state(key_id) == "Disabled" and lab.tags(key_id) == {}
 
 
@@ -191,7 +245,9 @@ def test_a_killed_change_is_finished_by_the_next(lab: Lab, path: Path) -> None:
     [
         ("{}", 0o600, "no preparation"),
         ("not JSON", 0o600, "no preparation"),
-        (json.dumps({"collection": "byok.aws", "schema": 1, "keys": [{}]}), 0o600, "no preparation"),
+        (json.dumps({"collection": "byok.aws", "schema": 1, "keys": [{}]}), 0o600, "earlier version"),
+        (json.dumps({"collection": "byok.aws", "schema": 2, "keys": [{}]}), 0o600, "entry 1"),
+        ("[" * 200_000, 0o600, "nested too deeply"),
         ("{}", 0o640, "mode 0640"),
         (None, 0o600, "cannot be read"),
     ],
@@ -220,7 +276,7 @@ def test_a_file_that_is_none_is_refused_before_the_first_call(
 )
 def test_what_cannot_be_meant_is_refused(lab: Lab, path: Path, options: dict[str, Any], said: str) -> None:
     given = {"state": "reimported", "key_material": b64(material(SYMMETRIC)), "stage_path": str(path), **options}
-    path.write_text(json.dumps({"collection": "byok.aws", "schema": 1, "keys": []}))
+    path.write_text(json.dumps({"collection": "byok.aws", "schema": 2, "keys": []}))
     path.chmod(0o600)
 
     result = lab.run(key_id="alias/a", **given)
@@ -232,15 +288,189 @@ def test_what_cannot_be_meant_is_refused(lab: Lab, path: Path, options: dict[str
 def test_a_preparation_of_another_key_is_not_taken(lab: Lab, path: Path) -> None:
     prepare(lab, path, {SYMMETRIC: lab.own_key()})
     other = lab.own_key()
-    document = json.loads(path.read_text())
-    document["keys"][0]["key_arn"] = lab.metadata(other)["Arn"]
-    document["keys"][0]["proved"] = False
-    path.write_text(json.dumps(document))
+    forge(path, key_arn=lab.metadata(other)["Arn"], key_material_id=lab.metadata(other)["CurrentKeyMaterialId"])
+    before = lab.mark()
 
-    result = change(lab, path, [other])
+    result = change(lab, path, [other], wait_timeout=0)
 
     # Its token belongs to the other key: KMS says so while nothing is deleted yet.
-    assert result["failed"] and lab.state(other) == "Enabled"
+    assert result["failed"] and result["kms_keys"][0]["error"]["code"] == "InvalidImportTokenException"
+    assert "DeleteImportedKeyMaterial" not in lab.calls(before)
+    assert lab.state(other) == "Enabled"
+
+
+BLOB, TOKEN = "encrypted_key_material", "import_token"
+REFUSED = {BLOB: "InvalidCiphertextException", TOKEN: "InvalidImportTokenException"}
+
+
+@pytest.mark.parametrize("name", [BLOB, TOKEN])
+def test_a_flipped_bit_is_found_before_the_first_call(lab: Lab, path: Path, name: str) -> None:
+    key_id = lab.own_key()
+    prepare(lab, path, {SYMMETRIC: key_id})
+    check = held_material(lab, key_id, SYMMETRIC)
+    forge(path, signed=False, **{name: flipped(path, name)})
+    before = lab.mark()
+
+    result = change(lab, path, [key_id])
+
+    assert result["failed"] and "does not fit its digest" in result["msg"]
+    assert str(path) in result["msg"] and f"entry 1 (arn:aws:kms:us-east-1:123456789012:key/{key_id})" in result["msg"]
+    assert lab.calls(before) == []
+    check()
+
+
+@pytest.mark.parametrize("state", ["Enabled", "Disabled"])
+@pytest.mark.parametrize("spec", [SYMMETRIC, "HMAC_256"])
+@pytest.mark.parametrize("name", [BLOB, TOKEN])
+def test_what_kms_does_not_take_is_found_before_the_deletion(
+    lab: Lab, path: Path, spec: str, name: str, state: str
+) -> None:
+    key_id = lab.own_key(spec)
+    prepare(lab, path, {spec: key_id})
+    check = held_material(lab, key_id, spec)
+    if state == "Disabled":
+        lab.kms.disable_key(KeyId=key_id)
+    forge(path, **{name: flipped(path, name)})
+    before = lab.mark()
+
+    result = change(lab, path, [key_id], wait_timeout=0)
+
+    error = result["kms_keys"][0]["error"]
+    assert error["code"] == REFUSED[name] and key_id in error["message"] and f"the key is now {state}" in result["msg"]
+    # What was done to keep a Disabled key Disabled is told.
+    assert ("nothing was changed" in result["msg"]) == (state == "Enabled")
+    assert "DeleteImportedKeyMaterial" not in lab.calls(before)
+    assert lab.state(key_id) == state and lab.tags(key_id) == {}
+    lab.kms.enable_key(KeyId=key_id)
+    check()
+
+
+@pytest.mark.parametrize("state", ["Enabled", "Disabled"])
+@pytest.mark.parametrize("spec", [SYMMETRIC, "HMAC_256"])
+def test_a_file_of_others_that_claims_to_be_proved_is_proved_by_an_import(
+    lab: Lab, path: Path, spec: str, state: str
+) -> None:
+    key_id = lab.own_key(spec)
+    prepare(lab, path, {spec: key_id})
+    check = held_material(lab, key_id, spec)
+    other = wrapped(lab.kms, key_id, spec, material(spec, "b"))
+    forge(path, **{BLOB: b64(other["EncryptedKeyMaterial"]), TOKEN: b64(other["ImportToken"])})
+    if state == "Disabled":
+        lab.kms.disable_key(KeyId=key_id)
+    before = lab.mark()
+
+    result = change(lab, path, [key_id], wait_timeout=0)
+
+    assert result["kms_keys"][0]["error"]["code"] == "IncorrectKeyMaterialException"
+    assert "DeleteImportedKeyMaterial" not in lab.calls(before)
+    assert lab.state(key_id) == state and lab.tags(key_id) == {}
+    # With a field of its own that says so, it is not even a preparation.
+    forge(path, proved=True)
+    refused = change(lab, path, [key_id])
+    assert refused["failed"] and "other fields" in refused["msg"]
+    lab.kms.enable_key(KeyId=key_id)
+    check()
+
+
+def test_a_token_that_runs_out_meanwhile_is_seen_before_the_deletion(
+    lab: Lab, path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    key_id = lab.own_key()
+    prepare(lab, path, {SYMMETRIC: key_id})
+    monkeypatch.setattr(execute, "_TOKEN_LEFT", timedelta(hours=25))
+    before = lab.mark()
+
+    result = change(lab, path, [key_id])
+
+    assert result["failed"] and "too old by now" in result["msg"] and "done: ImportKeyMaterial;" in result["msg"]
+    assert lab.changing_calls(before) == ["ImportKeyMaterial"]
+    assert lab.state(key_id) == "Enabled"
+
+
+def test_a_proof_whose_answer_was_lost_is_repeated(lab: Lab, path: Path, impatient: None) -> None:
+    """That the key is Enabled afterwards may be the work of others."""
+    key_id = lab.own_key()
+    prepare(lab, path, {SYMMETRIC: key_id})
+    lab.kms.disable_key(KeyId=key_id)
+    lab.emulator.faults([{"operation": "ImportKeyMaterial", "nth": 1, "drop_after": True}])
+    before = lab.mark()
+
+    result = change(lab, path, [key_id])
+
+    assert not result.get("failed"), result["msg"]
+    assert tuple(result["kms_keys"][0]["operations"]) == DISABLED_PAIR
+    calls = [call for call in lab.calls(before) if call in ("ImportKeyMaterial", "DeleteImportedKeyMaterial")]
+    assert calls == ["ImportKeyMaterial", *PAIR]
+    assert lab.state(key_id) == "Disabled" and lab.tags(key_id) == {}
+
+
+def test_on_a_replica_only_the_material_that_was_proved_is_deleted(lab: Lab, path: Path) -> None:
+    """An import into a replica names no material: KMS takes any that the key has, also one that was not meant."""
+    lab.emulator.config(transient_seconds=0, rotation_seconds=0)
+    everywhere = {"state": "current", "regions": ["all"]}
+    key_id = lab.empty_key(MultiRegion=True)
+    assert not lab.run(key_id=key_id, key_material=b64(material(SYMMETRIC, "old"))).get("failed")
+    lab.kms.replicate_key(KeyId=key_id, ReplicaRegion=WEST)
+    west = lab.emulator.client(WEST)
+    deadline = time.monotonic() + 60
+    while west.describe_key(KeyId=key_id)["KeyMetadata"]["KeyState"] == "Creating" and time.monotonic() < deadline:
+        time.sleep(0.05)
+    for label in ("old", "a"):
+        done = lab.run(key_id=key_id, key_material=b64(material(SYMMETRIC, label)), **everywhere)
+        assert not done.get("failed"), done["msg"]
+    old, new = (
+        one["KeyMaterialId"]
+        for one in sorted(lab.materials(key_id), key=lambda one: one["KeyMaterialState"], reverse=True)
+    )
+    assert not prepare(lab, path, {SYMMETRIC: key_id}, region=WEST).get("failed")
+    assert json.loads(path.read_text())["keys"][0]["key_material_id"] == new
+    forge(path, key_material_id=old)
+    before = lab.mark()
+
+    result = change(lab, path, [key_id], region=WEST, key_material_id=old, wait_timeout=0)
+
+    assert result["failed"] and f"the material given is {new}, and not {old}" in result["msg"]
+    assert "DeleteImportedKeyMaterial" not in lab.calls(before)
+    assert west.describe_key(KeyId=key_id)["KeyMetadata"]["KeyState"] == "Enabled"
+
+
+@pytest.mark.parametrize(
+    ("valid_to", "said"),
+    [
+        ("2030-01-01T00:00:00", "no instant with a zone"),
+        ("0001-01-01T00:00:00+00:00", "too old"),
+        ("9999-12-31T23:59:59+00:00", "over 24 hours from now"),
+    ],
+)
+def test_an_absurd_instant_is_refused_in_a_sentence(lab: Lab, path: Path, valid_to: str, said: str) -> None:
+    key_id = lab.own_key()
+    prepare(lab, path, {SYMMETRIC: key_id})
+    forge(path, valid_to=valid_to)
+    before = lab.mark()
+
+    result = change(lab, path, [key_id])
+
+    assert result["failed"] and said in result["msg"] and str(path) in result["msg"]
+    assert lab.changing_calls(before) == []
+
+
+def test_after_a_deletion_nothing_says_that_nothing_was_changed(lab: Lab, path: Path) -> None:
+    key_id = lab.own_key()
+    prepare(lab, path, {SYMMETRIC: key_id})
+    lab.emulator.faults(
+        [
+            {"operation": "ImportKeyMaterial", "nth": number, "code": "ExpiredImportTokenException"}
+            for number in range(2, 12)
+        ]
+    )
+
+    result = change(lab, path, [key_id], wait_timeout=0)
+
+    lab.emulator.faults([])
+    assert result["kms_keys"][0]["error"]["code"] == "ExpiredImportTokenException"
+    assert "nothing was changed" not in result["msg"]
+    assert "done: ImportKeyMaterial, DeleteImportedKeyMaterial; the key is now PendingImport" in result["msg"]
+    assert lab.state(key_id) == "PendingImport"
 
 
 def test_the_journal_names_each_key_as_soon_as_it_is_finished(lab: Lab, tmp_path: Path) -> None:

@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 try:
@@ -46,21 +47,20 @@ _ADVICE: dict[str, str] = {
     "DisabledException": "the key {key} is disabled, which does not allow {operation}; enable it first",
     "UnsupportedOperationException": "{operation} is not possible for the key {key}, because of its origin or key spec",
     "IncorrectKeyMaterialException": (
-        "the material is not the one that belongs to the key {key}; nothing was changed; give the very bytes that were "
-        "imported first, or put new bytes to work with a rotation or a new key"
+        "the material is not the one that belongs to the key {key}; give the very bytes that were imported first, or "
+        "put new bytes to work with a rotation or a new key"
     ),
     "InvalidCiphertextException": (
-        "KMS could not unwrap the material for the key {key}, or its length does not fit the key spec; nothing was "
-        "changed; wrap it again with the public key that came with the import token, with the hash the algorithm names "
-        "for OAEP and for MGF1"
+        "KMS could not unwrap the material for the key {key}, or its length does not fit the key spec; wrap it again "
+        "with the public key that came with the import token, with the hash the algorithm names for OAEP and for MGF1"
     ),
     "InvalidImportTokenException": (
-        "the import token does not belong to the key {key}, or is damaged; nothing was changed; get new import "
-        "parameters for this key and wrap the material for them"
+        "the import token does not belong to the key {key}, or is damaged; get new import parameters for this key "
+        "and wrap the material for them"
     ),
     "ExpiredImportTokenException": (
-        "the import token for the key {key} is older than 24 hours; nothing was changed; get new import parameters and "
-        "wrap the material for them"
+        "the import token for the key {key} is older than 24 hours; get new import parameters and wrap the "
+        "material for them"
     ),
     "LimitExceededException": "a limit of KMS is reached for {operation} on the key {key}",
     "ThrottlingException": (
@@ -75,6 +75,14 @@ _ADVICE: dict[str, str] = {
     ),
     CONNECTION: "the connection to KMS failed in {operation} on the key {key}; run the task again",
 }
+
+# With these KMS refuses an import, and takes nothing of it.
+_REFUSED_IMPORT = (
+    "IncorrectKeyMaterialException",
+    "InvalidCiphertextException",
+    "InvalidImportTokenException",
+    "ExpiredImportTokenException",
+)
 
 
 class AnsibleKMSError(AnsibleAWSError):
@@ -123,6 +131,16 @@ def explained(error: AnsibleKMSError, key_id: str | None) -> str:
     if error.code == "NotFoundException" and account:
         return f"{error.sentence}; the ARN names the account {account}: the credentials must be of that account"
     return error.sentence
+
+
+def effect(error: AnsibleKMSError, done: Sequence[str], unclear: bool = False) -> str | None:
+    """What a failed run has changed, in a few words, or None when that is not known for certain.
+
+    done: the changing operations that KMS carried out, in order. unclear: another one may have been.
+    """
+    if done:
+        return f"done: {', '.join(done)}"
+    return "nothing was changed" if error.code in _REFUSED_IMPORT and not unclear else None
 
 
 def error_fields(error: AnsibleKMSError, message: str, **more: Any) -> dict[str, Any]:

@@ -18,6 +18,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from dataclasses import field
 from dataclasses import replace
+from datetime import datetime
+from datetime import timedelta
 from typing import Any
 from typing import Callable
 
@@ -55,6 +57,8 @@ _WRONG_MATERIAL = "IncorrectKeyMaterialException"
 # The purposes of an import of bytes that KMS held when the plan was made.
 _OF_LOADED = ("prove", "renew", "refresh")
 _NOT_READY = "Key material has not been imported for replicas"
+# What has to be left of a token before a deletion that only it can undo.
+_TOKEN_LEFT = timedelta(minutes=5)
 # How long KMS may take to see the import into the last replica, in seconds. It was never seen to take a second.
 _READY_WITHIN = 60
 
@@ -67,7 +71,8 @@ class Execution:
     done: the changing operations that KMS carried out, in order. lost_at, restored_at: when the answer to the deletion
     came in, and the answer to the import that ended it (seconds since the epoch). before_rotation: what has to be done
     in other Regions before the rotation is started. changed: whether one of them changed what KMS showed. imported: the
-    IDs of the materials that this run has imported, where KMS names any.
+    IDs of the materials that this run has imported, where KMS names any. unclear: a call failed that KMS may have
+    carried out all the same.
     """
 
     kms: api.Connection
@@ -87,8 +92,13 @@ class Execution:
     changed: bool = False
     imported: list[str | None] = field(default_factory=list)
     before_rotation: Callable[[], None] | None = None
+    unclear: bool = False
     _was_usable: bool = False
     _renewed_token: bool = False
+    _planned: tuple[datetime, float, float] = field(init=False)
+
+    def __post_init__(self) -> None:
+        self._planned = (self.key.now, time.time(), time.monotonic())
 
     def prepare(self) -> None:
         """What interrupts nothing: parameters, wrapping, the steps before a deletion. Raises AnsibleKMSError."""
@@ -105,6 +115,7 @@ class Execution:
         self.kms.turns.committed = False
         with self._tidied():
             if self.plan.pairs:
+                self._check_deadline()
                 # What was prepared may have waited for other keys since it was looked at.
                 self._require_unchanged()
                 # From the deletion on nothing may have to be waited for.
@@ -118,6 +129,22 @@ class Execution:
         if self.request.wait or self.request.all_materials:
             # What is done is done: a run that was asked to end still says what became of the key.
             self._wait_for_result(before)
+
+    def _check_deadline(self) -> None:
+        """A token that was kept cannot be renewed after the deletion, which in a large fleet comes long after the plan.
+
+        Raises AnsibleKMSError. By KMS's clock, and by that of the two clocks here that has gone further.
+        """
+        deadline = self.wrapped.valid_to if self.wrapped and self.secret is None else None
+        if deadline is None:
+            return
+        planned, wall, monotonic = self._planned
+        passed = timedelta(seconds=max(time.time() - wall, time.monotonic() - monotonic))
+        if deadline - planned - passed < _TOKEN_LEFT:
+            raise refused(
+                f"the preparation of the key {self.request.key_id} is too old by now: its import token is refused from "
+                f"{deadline.isoformat()} on; its material was not deleted; prepare it again"
+            )
 
     @contextmanager
     def _tidied(self) -> Iterator[None]:
@@ -272,9 +299,19 @@ class Execution:
         if was_lost and self.key.key_state != models.PENDING_IMPORT:
             self.restored_at = time.time()
 
+    def _comes_before_deletion(self, step: Step) -> bool:
+        """Whether this is the proof without which nothing is deleted."""
+        return step.purpose == "prove" and any(later.purpose == "delete" for later in self.plan.steps)
+
     def _check_answer(self, step: Step, before: Key, key_material_id: str | None) -> None:
         wanted = step.key_material_id
         self.key_material_id = key_material_id or wanted
+        if self._comes_before_deletion(step) and key_material_id != wanted:
+            raise refused(
+                f"the material given is {key_material_id or 'one that KMS did not name'}, and not {wanted}, which was "
+                f"to be deleted from the key {self.request.key_id}; no material was deleted; say with key_material_id "
+                "which one is meant"
+            )
         if wanted and key_material_id and key_material_id != wanted and step.import_type is None:
             # Nothing was named in the request (a replica): KMS has found the material from the bytes.
             self.key = apply(before, replace(step, key_material_id=key_material_id))
@@ -347,6 +384,7 @@ class Execution:
             return None
         if not patient and not self._worth_repeating(error):
             raise error
+        self.unclear = self.unclear or ambiguous(error.exception)
         seen = self._recognised(step, predicted) if ambiguous(error.exception) else None
         if seen is None and last:
             raise error
@@ -387,6 +425,9 @@ class Execution:
             return
         if set(self.done) - {"TagResource"} and observed.key_state != models.PENDING_IMPORT:
             # What we have done ourselves may not show yet; that the key is empty is none of it.
+            return
+        if self.unclear and observed.key_state == models.ENABLED:
+            # The import whose answer was lost has enabled it, or others have: another import undoes nothing.
             return
         raise changed_meanwhile(
             f"the key {self.request.key_id} was {planned.key_state} when this run looked at it, and is "
@@ -486,6 +527,9 @@ class Execution:
     def _look_for(self, step: Step, predicted: Key) -> api.Answer | None:
         if step.operation == "RotateKeyOnDemand":
             return {} if self._rotation_seen(self.key.staged) else None
+        if self._comes_before_deletion(step):
+            # Only KMS's answer proves the material; somebody else may have enabled the key.
+            return None
         listed = bool(predicted.materials or self.key.materials)
         if same(predicted, self.key, listed):
             return None

@@ -23,6 +23,7 @@ from .errors import CUT_OFF
 from .errors import INTERRUPTED
 from .errors import INVALID_INPUT
 from .errors import AnsibleKMSError
+from .errors import effect
 from .errors import error_fields
 from .errors import explained
 from .errors import invalid
@@ -155,8 +156,8 @@ class Job:
             return []
         evidence = done.plan.evidence
         named = done.key_material_id or evidence.key_material_id or self.wish.request.key_material_id
-        proved = bool(done.plan.imports) or (evidence.verdict == "match" and evidence.method != "key_material_id")
-        return [Prepared(done.key.arn, done.wrapped, proved, named if done.key.symmetric else None)]
+        wrapping = wrapping_choice(self.wish.request, done.key)
+        return [Prepared(done.key.arn, done.wrapped, wrapping, named if done.key.symmetric else None)]
 
     def _interruption(self) -> AnsibleKMSError:
         key_id = self.wish.request.key_id
@@ -363,6 +364,8 @@ def _error(request: Request, error: AnsibleKMSError, execution: Execution | None
         # What somebody else did on purpose is not healed.
         if error.code not in (CUT_OFF, CHANGED_MEANWHILE):
             heal = heal_command(request, execution.key, execution.plan)
+        changed = effect(error, execution.done, execution.unclear)
+        sentence += f"; {changed}" if changed else ""
         now = "is now" if execution.known else "could not be read again and was last known to be"
         sentence += f"; the key {now} {execution.key.key_state}" + (f"; to heal it: {heal}" if heal else "")
     return error_fields(error, sentence, heal_command=heal)

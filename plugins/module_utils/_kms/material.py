@@ -11,8 +11,6 @@ from __future__ import annotations
 
 import base64
 import binascii
-import os
-import stat
 from dataclasses import dataclass
 from dataclasses import field
 from typing import Any
@@ -23,6 +21,7 @@ from . import specs
 from .errors import MISSING_LIBRARY
 from .errors import AnsibleKMSError
 from .errors import invalid
+from .files import read_private_file
 
 try:
     from cryptography.exceptions import UnsupportedAlgorithm
@@ -85,41 +84,6 @@ def decode_base64(option: str, text: str) -> bytes:
 def read_file(path: str, force: bool) -> bytes:
     """The bytes of key_material_file, read where the module runs. Raises AnsibleKMSError."""
     return read_private_file("key_material_file", path, force, _LARGEST_FILE)
-
-
-def read_private_file(option: str, path: str, force: bool, largest: int) -> bytes:
-    """The bytes of a file with key material, in plain or wrapped.
-
-    Raises AnsibleKMSError when there is no such regular file, or when group or others could read it and force is off.
-    """
-    try:
-        # O_NONBLOCK: opening a FIFO must not wait for a writer.
-        descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
-    except OSError as error:
-        raise invalid(f"{option} {path} cannot be read: {error.strerror}") from None
-    except ValueError:
-        raise invalid(f"{option} is no path: it holds a nul byte") from None
-    try:
-        _check_file(option, path, os.fstat(descriptor), force, largest)
-        content = os.read(descriptor, largest)
-    finally:
-        os.close(descriptor)
-    if not content:
-        raise invalid(f"{option} {path} is empty")
-    return content
-
-
-def _check_file(option: str, path: str, status: os.stat_result, force: bool, largest: int) -> None:
-    if not stat.S_ISREG(status.st_mode):
-        kind = "a directory" if stat.S_ISDIR(status.st_mode) else "not a regular file"
-        raise invalid(f"{option} {path} is {kind}; give the path of the file that holds the material")
-    if status.st_size > largest:
-        raise invalid(f"{option} {path} has {status.st_size} bytes, which no key material has")
-    if status.st_mode & 0o077 and not force:
-        raise invalid(
-            f"{option} {path} has mode {stat.S_IMODE(status.st_mode):04o}, so that group or others can get at "
-            "it; set mode 0600 (and consider the material exposed), or use force"
-        )
 
 
 def check(content: bytes, key_spec: str, key: str, region: str = "") -> Secret:

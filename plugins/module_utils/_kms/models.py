@@ -207,7 +207,7 @@ class Evidence:
     """What is known of whether the material offered is one that KMS holds or held.
 
     verdict: "match" (with the material's ID on symmetric keys), "mismatch" or "unknown".
-    method: "fingerprint", "public_key", "mac", "prepared", "key_material_id", "reimport" or None.
+    method: "fingerprint", "public_key", "mac", "key_material_id", "reimport" or None.
     """
 
     verdict: str = "unknown"

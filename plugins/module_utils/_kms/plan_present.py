@@ -31,9 +31,22 @@ def plan_present(request: Request, key: Key, evidence: Evidence) -> Plan:
         return _single(request, key, evidence)
     if key.never_imported:
         return Plan(steps=(first_import(request, key, evidence),))
+    if request.offered == "prepared":
+        return _prepared(request, key, evidence)
     entry = key.material(evidence.key_material_id) if evidence.verdict == "match" else None
     if entry is not None:
         return Plan(steps=aligned(request, key, entry, evidence))
+    return _unproved(request, key, evidence)
+
+
+def _prepared(request: Request, key: Key, evidence: Evidence) -> Plan:
+    """A preparation brings back what is missing; KMS compares it then."""
+    entry = key.material(evidence.key_material_id)
+    if entry is not None:
+        return Plan(steps=aligned(request, key, entry, evidence))
+    missing = key.key_state == models.PENDING_IMPORT or key.missing
+    if not missing and not request.sets_expiry and request.description is None:
+        return Plan()
     return _unproved(request, key, evidence)
 
 
@@ -113,7 +126,7 @@ def _single(request: Request, key: Key, evidence: Evidence) -> Plan:
     expiration, differs = wanted_expiration(request, key.expiration if loaded else None, key.now)
     if not loaded:
         return Plan(steps=(existing_import(key, "restore", None, expiration),))
-    if evidence.verdict == "match" and not differs:
+    if (evidence.verdict == "match" or request.offered == "prepared") and not differs:
         return Plan()
     if (
         evidence.verdict == "unknown"

@@ -5,7 +5,8 @@
 """The plan for state reimported: delete and import the same material as one pair. Pure.
 
 What can go wrong with the import has to go wrong before the deletion. An import of the same bytes into an Enabled key
-interrupts nothing and shows at once that the material, the token and the permission to import are right.
+interrupts nothing and shows at once that the material, the token and the permission to import are right. Of a
+preparation it proves the very blob and token that will be imported after the deletion.
 """
 
 from __future__ import annotations
@@ -93,10 +94,10 @@ def _single(request: Request, key: Key, evidence: Evidence) -> Plan:
 
 def _pair(key: Key, evidence: Evidence, prove: Step, restore: Step, key_material_id: str | None) -> Plan:
     steps = [Step("DeleteImportedKeyMaterial", "delete", key_material_id), restore]
-    # What only the caller says of wrapped material proves nothing. The proof enables a Disabled key: only if need be.
+    # What the caller or a file says of wrapped material proves nothing, and no other proof of it is possible than an
+    # import. That enables a Disabled key for a moment, so what is proved already is not proved again there.
     proved = evidence.verdict == "match" and evidence.method != "key_material_id"
-    # A preparation was tried when it was made, with the same token.
-    if (key.enabled and evidence.method != "prepared") or not proved:
+    if key.enabled or not proved:
         steps.insert(0, prove)
     predicted = round(_ROUND_TRIPS_UNUSABLE * key.round_trip_seconds, 3) if key.enabled else 0.0
     return Plan(steps=tuple(steps), unavailable_seconds=predicted)

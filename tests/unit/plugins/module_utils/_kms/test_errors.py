@@ -55,6 +55,22 @@ def test_every_code_that_kms_can_answer_has_an_advice():
     }
 
 
+@pytest.mark.parametrize("code", CODES_OF_A_KEY)
+def test_no_advice_says_what_was_changed(code):
+    assert "changed" not in kms_error(code, "", "ImportKeyMaterial").sentence
+
+
+@pytest.mark.parametrize("code", [*CODES_OF_A_KEY, errors.REFUSED, errors.TIMEOUT, errors.UNEXPECTED])
+def test_what_a_failed_run_has_changed(code):
+    error = kms_error(code, "", "ImportKeyMaterial")
+    refused = code.endswith(("MaterialException", "CiphertextException", "TokenException"))
+
+    assert errors.effect(error, ()) == ("nothing was changed" if refused else None)
+    assert errors.effect(error, (), unclear=True) is None
+    done = errors.effect(error, ("TagResource", "DeleteImportedKeyMaterial"))
+    assert done == "done: TagResource, DeleteImportedKeyMaterial"
+
+
 @pytest.mark.parametrize("operation", [*OPERATIONS, "TagResource", "GenerateMac"])
 def test_access_denied_names_the_permission(operation):
     assert f"kms:{operation} on {ALIAS}" in kms_error("AccessDeniedException", "", operation).sentence

@@ -15,6 +15,7 @@ import threading
 
 import cryptography
 import pytest
+from ansible_collections.byok.aws.plugins.module_utils._kms import files
 from ansible_collections.byok.aws.plugins.module_utils._kms import material
 from ansible_collections.byok.aws.plugins.module_utils._kms.errors import INVALID_INPUT
 from ansible_collections.byok.aws.plugins.module_utils._kms.errors import AnsibleKMSError
@@ -181,7 +182,7 @@ def test_a_file_without_permission(secret_file, monkeypatch):
         raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
 
     path = secret_file()
-    monkeypatch.setattr(material.os, "open", refuse)
+    monkeypatch.setattr(files.os, "open", refuse)
     message = refusal(KEY32, material.read_file, path, False)
     assert f"key_material_file {path} cannot be read" in message
     assert os.strerror(errno.EACCES) in message

@@ -116,6 +116,11 @@ def wrapped(**fields):
     return request(offered="wrapped", **fields)
 
 
+def prepared(state="reimported", **fields):
+    """The change with what an earlier run has kept; the file may say which material it is, and proves nothing."""
+    return request(state=state, offered="prepared", stage="change", **fields)
+
+
 def own(letter_id=A, mark=OF_A, **fields):
     return material(letter_id, description=mark, **fields)
 
@@ -798,6 +803,55 @@ PRESENT = [
     ),
 ]
 
+# What the file says of its material.
+SAYS_A, SAYS_NOTHING = Evidence(key_material_id=A), NO_EVIDENCE
+PAIR, PAIR_A = ("prove", "delete", "restore"), ("prove A", "delete A", "restore A")
+ASLEEP = {"state": DISABLED, "warns": ("enables a key at every import",)}
+
+
+def asleep(*pair: str) -> tuple[str, ...]:
+    return ("remember", pair[0], "disable", *pair[1:], "disable", "forget")
+
+
+PREPARED = [
+    # Nothing is deleted before KMS has taken the very blob and token.
+    Row("prepared", prepared(), key(own()), SAYS_A, do=PAIR_A),
+    Row("prepared, HMAC", prepared(), hmac_key(), do=PAIR, type=None),
+    Row("prepared, RSA", prepared(), rsa_key(), do=PAIR, type=None),
+    Row("prepared, nothing said", prepared(), key(material()), SAYS_NOTHING, do=PAIR_A),
+    Row("prepared, named", prepared(key_material_id=A), key(own()), SAYS_A, do=PAIR_A),
+    Row("prepared, replica", prepared(), key(own(), multi_region_type="REPLICA"), SAYS_A, do=PAIR_A, type=None),
+    Row("prepared, disabled", prepared(), key(own(), key_state=DISABLED), SAYS_A, do=asleep(*PAIR_A), **ASLEEP),
+    Row("prepared, disabled, HMAC", prepared(), hmac_key(key_state=DISABLED), do=asleep(*PAIR), type=None, **ASLEEP),
+    Row("prepared, which of several", prepared(), ROTATED, SAYS_NOTHING, refusal=(ALIAS, "key_material_id")),
+    # Nothing is there to be lost.
+    Row("prepared, gone", prepared(), pending(gone(own())), SAYS_A, do=("restore A",)),
+    Row("prepared, gone, HMAC", prepared(), pending(key_spec="HMAC_256"), do=("restore",), type=None),
+    Row("prepared, empty", prepared(), empty(), do=("import",), type=None),
+    # With present, only what is missing is imported.
+    Row("prepared, present", prepared("present"), key(own()), SAYS_A),
+    Row("prepared, present, nothing said", prepared("present"), key(material()), SAYS_NOTHING),
+    Row("prepared, present, disabled", prepared("present"), key(own(), key_state=DISABLED), SAYS_A, state=DISABLED),
+    Row("prepared, present, HMAC", prepared("present"), hmac_key()),
+    Row("prepared, present, gone", prepared("present"), pending(gone(own())), SAYS_A, do=("restore A",)),
+    Row(
+        "prepared, present, gone, nothing said",
+        prepared("present"),
+        pending(gone(material())),
+        SAYS_NOTHING,
+        do=("restore A",),
+    ),
+    Row("prepared, present, gone, HMAC", prepared("present"), pending(key_spec="HMAC_256"), do=("restore",), type=None),
+    Row(
+        "prepared, present, another expiry",
+        prepared("present", valid_to=NOW + 9 * DAY),
+        key(own()),
+        SAYS_A,
+        do=("renew A",),
+        sent=in_days(9),
+    ),
+]
+
 # Nothing can be done with these keys, whatever is wanted.
 HOPELESS = [
     Row(
@@ -822,7 +876,7 @@ HOPELESS = [
     for state in DELETION_STATES
 ]
 
-ROWS = ABSENT + PRESENT + HOPELESS
+ROWS = ABSENT + PRESENT + PREPARED + HOPELESS
 
 
 def rows(*tables, where=lambda row: True):
