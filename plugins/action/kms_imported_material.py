@@ -13,17 +13,21 @@ many keys are done, and this plugin shows that.
 
 from __future__ import annotations
 
+import multiprocessing
 import os
 import tempfile
 import threading
 from collections.abc import Mapping
 from contextlib import contextmanager
 from contextlib import nullcontext
+from contextlib import suppress
 
 from ansible import constants
 from ansible.plugins.action import ActionBase
+from ansible_collections.byok.aws.plugins.module_utils._kms.process import without_core_dumps
 from ansible_collections.byok.aws.plugins.module_utils._kms.progress import ENVIRONMENT
 from ansible_collections.byok.aws.plugins.module_utils._kms.results import summary_line
+from ansible_collections.byok.aws.plugins.module_utils._kms.texts import printable
 
 # Every option with "material" in its name. Anything else that has it is misspelt, and its value is not masked.
 _MATERIAL_OPTIONS = (
@@ -63,14 +67,13 @@ class Teller:
             self._tell()
 
     def _tell(self):
-        try:
-            with open(self._path) as file:
-                line = file.read()
-        except OSError:
-            return
-        if line and line != self._told:
-            self._told = line
-            self._show(line)
+        # A comfort only: neither a file that is gone nor a terminal that is closed is worth a word.
+        with suppress(OSError):
+            with open(self._path, errors="replace") as file:
+                line = printable(file.read())
+            if line and line != self._told:
+                self._told = line
+                self._show(line)
 
 
 class ActionModule(ActionBase):
@@ -86,10 +89,14 @@ class ActionModule(ActionBase):
         del tmp
         problem = self._problem()
         if problem:
-            return {**result, "failed": True, "msg": f"{problem}; nothing was done"}
+            return {**result, "failed": True, "msg": printable(f"{problem}; nothing was done")}
         wrap_async = bool(self._task.async_val) and not self._connection.has_native_async
         obstacle = self._obstacle(wrap_async)
-        if obstacle and any(entry.get("key_material") for entry in self._entries()):
+        plaintext = any(entry.get("key_material") for entry in self._entries())
+        if plaintext and multiprocessing.parent_process() is not None:
+            # In the process that Ansible makes for this task, which ends with it, and not in the user's own.
+            without_core_dumps()
+        if obstacle and plaintext:
             self._warn(obstacle)
         with nullcontext() if obstacle else self._pipelining(), self._progress():
             result.update(self._execute_module(module_name=self._module, task_vars=task_vars, wrap_async=wrap_async))
@@ -102,7 +109,12 @@ class ActionModule(ActionBase):
         if not self._task.args.get("keys") or self._connection.transport != "local" or self._connection.become:
             yield
             return
-        descriptor, path = tempfile.mkstemp(prefix="progress-", dir=constants.DEFAULT_LOCAL_TMP)
+        try:
+            descriptor, path = tempfile.mkstemp(prefix="progress-", dir=constants.DEFAULT_LOCAL_TMP)
+        except OSError:
+            # A full disk, for one.
+            yield
+            return
         os.close(descriptor)
         self._task.environment = [*(self._task.environment or []), {ENVIRONMENT: path}]
         try:
@@ -111,7 +123,8 @@ class ActionModule(ActionBase):
             ):
                 yield
         finally:
-            os.unlink(path)
+            with suppress(OSError):
+                os.unlink(path)
 
     def _summarize(self, result):
         """With -v, a line for each of many keys instead of pages; with -vv and more, everything."""

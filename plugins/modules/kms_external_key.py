@@ -396,6 +396,7 @@ kms_keys:
 from ansible_collections.amazon.aws.plugins.module_utils.modules import AnsibleAWSModule
 from ansible_collections.byok.aws.plugins.module_utils._kms.external_manage import run
 from ansible_collections.byok.aws.plugins.module_utils._kms.options import client_config
+from ansible_collections.byok.aws.plugins.module_utils._kms.process import attended
 
 USAGES = ["ENCRYPT_DECRYPT", "SIGN_VERIFY", "GENERATE_VERIFY_MAC", "KEY_AGREEMENT"]
 ARGUMENT_SPEC = {
@@ -420,7 +421,7 @@ ARGUMENT_SPEC = {
 }
 
 
-def main():
+def manage(ending):
     module = AnsibleAWSModule(argument_spec=ARGUMENT_SPEC, supports_check_mode=True)
 
     def connect(region):
@@ -433,12 +434,18 @@ def main():
         connect=connect,
         check_mode=module.check_mode,
         with_diff=module._diff,
+        ending=ending,
     )
     for warning in outcome.warnings:
         module.warn(warning)
     if outcome.failed:
         module.fail_json(**outcome.result)
     module.exit_json(**outcome.result)
+
+
+def main():
+    with attended() as ending:
+        manage(ending)
 
 
 if __name__ == "__main__":

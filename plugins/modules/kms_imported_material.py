@@ -132,6 +132,8 @@ options:
     description:
       - A file to which one line of JSON is added for each key as soon as it is finished, where the module runs. It says what was
         done even when the task is killed and its result lost. It holds no material.
+      - Refused when it is there and no regular file. When a line cannot be written, the keys in hand are finished, no other is begun,
+        and a warning says which keys it lacks.
     type: path
   state:
     description:
@@ -575,6 +577,7 @@ from ansible_collections.amazon.aws.plugins.module_utils.modules import AnsibleA
 from ansible_collections.byok.aws.plugins.module_utils._kms.arguments import one_or_many
 from ansible_collections.byok.aws.plugins.module_utils._kms.fleet import run
 from ansible_collections.byok.aws.plugins.module_utils._kms.options import client_config
+from ansible_collections.byok.aws.plugins.module_utils._kms.process import attended
 from ansible_collections.byok.aws.plugins.module_utils._kms.results import Outcome
 from ansible_collections.byok.aws.plugins.module_utils._kms.specs import WRAPPING_ALGORITHMS
 from ansible_collections.byok.aws.plugins.module_utils._kms.specs import WRAPPING_KEY_SPECS
@@ -595,7 +598,7 @@ def argument_spec():
     return one_or_many(per_key, {"state": "present", "all_materials": False}, common)
 
 
-def main():
+def manage(ending):
     module = AnsibleAWSModule(
         argument_spec=argument_spec(),
         mutually_exclusive=[("key_id", "keys")],
@@ -609,12 +612,18 @@ def main():
         connect=lambda region: module.client("kms", region=region or module.region, config=client_config()),
         check_mode=module.check_mode,
         with_diff=module._diff,
+        ending=ending,
     )
     for warning in outcome.warnings:
         module.warn(warning)
     if outcome.failed:
         module.fail_json(**outcome.result)
     module.exit_json(**outcome.result)
+
+
+def main():
+    with attended() as ending:
+        manage(ending)
 
 
 if __name__ == "__main__":

@@ -246,10 +246,12 @@ from ansible_collections.byok.aws.plugins.module_utils._kms.options import clien
 from ansible_collections.byok.aws.plugins.module_utils._kms.options import read_duration
 from ansible_collections.byok.aws.plugins.module_utils._kms.pacing import Pacer
 from ansible_collections.byok.aws.plugins.module_utils._kms.pacing import read_rates
+from ansible_collections.byok.aws.plugins.module_utils._kms.process import attended
 from ansible_collections.byok.aws.plugins.module_utils._kms.read import require_botocore
+from ansible_collections.byok.aws.plugins.module_utils._kms.texts import printable
 
 
-def main():
+def look(ending):
     spec = {
         "key_ids": {"type": "list", "elements": "str", "no_log": False},
         "expiring_within": {"type": "str"},
@@ -261,13 +263,18 @@ def main():
         rates = read_rates(module.params["request_rates"])
         require_botocore("to read the materials of symmetric keys")
         client = module.client("kms", config=client_config())
-        found = inventory.survey(client, module.params["key_ids"], Pacer(rates))
+        found = inventory.survey(client, module.params["key_ids"], Pacer(rates, ending))
     except AnsibleKMSError as error:
         module.fail_json(msg=error.sentence, error={"code": error.code, "message": error.sentence})
     for warning in inventory.warnings(found):
-        module.warn(warning)
+        module.warn(printable(warning))
     kept = [one for one in found if within is None or inventory.expires_within(one, within)]
     module.exit_json(changed=False, kms_keys=[inventory.entry(one) for one in kept])
+
+
+def main():
+    with attended() as ending:
+        look(ending)
 
 
 if __name__ == "__main__":

@@ -156,7 +156,9 @@ canaries:
 from ansible_collections.amazon.aws.plugins.module_utils.modules import AnsibleAWSModule
 from ansible_collections.byok.aws.plugins.module_utils._kms.canary import Wanted
 from ansible_collections.byok.aws.plugins.module_utils._kms.canary import visit_all
+from ansible_collections.byok.aws.plugins.module_utils._kms.errors import AnsibleKMSError
 from ansible_collections.byok.aws.plugins.module_utils._kms.options import client_config
+from ansible_collections.byok.aws.plugins.module_utils._kms.process import attended
 
 ENTRY = {
     "key_id": {"type": "str", "required": True},
@@ -170,12 +172,21 @@ ARGUMENT_SPEC = {
 }
 
 
-def main():
+def look(ending):
     module = AnsibleAWSModule(argument_spec=ARGUMENT_SPEC, supports_check_mode=True)
     options = module.params
     wishes = [Wanted(**entry, take=options["take"], patience=options["wait_timeout"]) for entry in options["keys"]]
     client = module.client("kms", config=client_config())
-    module.exit_json(changed=False, canaries=visit_all(client, wishes, module.region))
+    try:
+        canaries = visit_all(client, wishes, module.region, ending)
+    except AnsibleKMSError as error:
+        module.fail_json(msg=error.sentence, error={"code": error.code, "message": error.sentence})
+    module.exit_json(changed=False, canaries=canaries)
+
+
+def main():
+    with attended() as ending:
+        look(ending)
 
 
 if __name__ == "__main__":

@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 from ansible import constants
 from ansible.plugins.action import ActionBase
+from ansible_collections.byok.aws.plugins.action import kms_imported_material as plugin
 from ansible_collections.byok.aws.plugins.action.kms_imported_material import ActionModule
 from ansible_collections.byok.aws.plugins.action.kms_key_replacement import ActionModule as ReplacementAction
 
@@ -225,3 +226,66 @@ def test_material_that_a_new_key_cannot_take_stays_on_the_controller(action, nam
     result = done.run(task_vars={})
     assert result["failed"] is True and f"no option {name}" in result["msg"] and "secret" not in str(result)
     assert done.calls == []
+
+
+@pytest.mark.parametrize(
+    ("arguments", "in_a_worker", "protected"),
+    [
+        ({"key_material": "secret"}, True, True),
+        ({"keys": [{"key_id": "alias/y", "key_material": "secret"}]}, True, True),
+        # The process of whoever calls the plugin in another way is none of its business.
+        ({"key_material": "secret"}, False, False),
+        ({"key_material_file": "/etc/byok/material"}, True, False),
+    ],
+)
+def test_only_the_process_of_a_task_with_plaintext_leaves_no_core_dump(
+    action, monkeypatch, arguments, in_a_worker, protected
+):
+    asked = []
+    monkeypatch.setattr(plugin, "without_core_dumps", lambda: asked.append(True))
+    monkeypatch.setattr(plugin.multiprocessing, "parent_process", lambda: object() if in_a_worker else None)
+    action(Connection(), key_id="alias/x", **arguments).run(task_vars={})
+    assert bool(asked) is protected
+
+
+def test_progress_is_shown_without_what_a_terminal_would_act_upon(tmp_path):
+    path, shown = tmp_path / "line", []
+    teller = plugin.Teller(str(path), shown.append)
+    teller._tell()
+    path.write_bytes(b"changing\x1b[2J: 1 of 2\xff")
+    teller._tell()
+    teller._tell()
+    assert shown == ["changing\\x1b[2J: 1 of 2\ufffd"]
+
+
+def test_a_terminal_that_is_closed_ends_no_task(tmp_path):
+    path = tmp_path / "line"
+    path.write_text("changing: 1 of 2")
+
+    def closed(_line: str) -> None:
+        raise OSError(5, "Input/output error")
+
+    plugin.Teller(str(path), closed)._tell()
+
+
+def test_a_disk_that_is_full_takes_the_progress_and_nothing_else(action, monkeypatch):
+    def full(**_where: Any) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(plugin.tempfile, "mkstemp", full)
+    done = action(Connection(), keys=[{"key_id": "alias/x"}])
+    assert done.run(task_vars={}) == {"changed": True}
+    assert done._task.environment is None
+
+
+def test_a_progress_file_that_is_gone_takes_no_result_with_it(action, monkeypatch, tmp_path):
+    monkeypatch.setattr(constants, "DEFAULT_LOCAL_TMP", str(tmp_path))
+
+    def cleaned(self: Any, **keywords: Any) -> dict[str, Any]:
+        for path in tmp_path.iterdir():
+            path.unlink()
+        return {"changed": True}
+
+    done = action(Connection(), keys=[{"key_id": "alias/x"}])
+    monkeypatch.setattr(ActionBase, "_execute_module", cleaned)
+    assert done.run(task_vars={}) == {"changed": True}

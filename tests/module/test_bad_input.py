@@ -129,6 +129,26 @@ def test_is_refused_before_anything_changes(
     assert not secret or secret not in result["_stdout"]
 
 
+def test_what_a_terminal_would_act_upon_stands_in_no_message(lab: Lab, tmp_path: Path) -> None:
+    key_id = lab.own_key()
+    evil = "a\x1b[2J\x9b2J\u202e\nb"
+    path = tmp_path / evil
+    path.write_bytes(bytes(31))
+    path.chmod(0o600)
+    rules = [{"operation": "DescribeKey", "every": 1, "code": "AccessDeniedException", "message": evil}]
+
+    wrong_bytes = lab.run(key_id=key_id, key_material_file=str(path))
+    no_journal = lab.run(key_id=key_id, state="absent", journal_path=str(path / "journal"))
+    no_key = lab.run(keys=[{"key_id": evil}], state="absent")
+    lab.emulator.faults(rules)
+    denied = lab.run(key_id=key_id, state="absent", diff=True)
+
+    for result in (wrong_bytes, no_journal, no_key, denied):
+        assert result["failed"] and r"a\x1b[2J\x9b2J\u202e\nb" in result["msg"]
+        assert result["msg"].isprintable()
+    assert denied["error"]["aws_message"].isprintable()
+
+
 @pytest.mark.parametrize("spec", [SYMMETRIC, "HMAC_256", "RSA_2048"])
 def test_what_is_said_of_bad_bytes_says_where_they_came_from(lab: Lab, spec: str, tmp_path: Path) -> None:
     key_id, path = lab.empty_key(spec), tmp_path / "wrong.bin"

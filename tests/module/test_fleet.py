@@ -6,10 +6,6 @@
 
 from __future__ import annotations
 
-import os
-import signal
-import threading
-import time
 from typing import Any
 
 import pytest
@@ -167,33 +163,6 @@ def test_a_fleet_survives_throttling_by_others(lab: Lab, impatient: None, fleet:
 
     assert not result.get("failed"), result["msg"]
     assert {lab.state(key_id) for key_id in fleet} == {"PendingImport"}
-
-
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_a_signal_leaves_no_key_between_deletion_and_import(lab: Lab, number: signal.Signals) -> None:
-    key_ids = [lab.own_key() for _number in range(12)]
-    before = lab.mark()
-
-    def interrupt() -> None:
-        while lab.calls(before).count("DeleteImportedKeyMaterial") < 2:
-            time.sleep(0.05)
-        os.kill(os.getpid(), number)
-
-    watching = threading.Thread(target=interrupt)
-    watching.start()
-
-    result = lab.run(
-        keys=[{"key_id": key_id, "key_material": GOOD} for key_id in key_ids],
-        state="reimported",
-        # Slow enough that it is not over when the signal comes.
-        request_rates={**FAST, "DeleteImportedKeyMaterial": 2},
-    )
-
-    watching.join()
-    codes = {one["error"]["code"] for one in result["kms_keys"] if one["error"]}
-    assert result["failed"] and codes == {"Interrupted"}
-    assert {lab.state(key_id) for key_id in key_ids} == {"Enabled"}
-    assert lab.run(keys=[{"key_id": key_id, "key_material": GOOD} for key_id in key_ids])["changed"] is False
 
 
 @pytest.mark.parametrize("rates", [{"ImportKeyMaterial": 0}, {"ImportKeyMaterial": "fast"}])

@@ -6,6 +6,8 @@
 
 from __future__ import annotations
 
+import itertools
+import time
 from typing import Any
 
 import pytest
@@ -51,6 +53,23 @@ def test_the_pair_restores_the_same_material(lab: Lab, spec: str) -> None:
     assert lab.metadata(key_id) == seen
     assert result["unavailable_seconds"] > 0
     assert predicted["unavailable_seconds"] > 0
+
+
+@pytest.mark.parametrize("step", [-3600, 3600])
+def test_an_outage_is_measured_whatever_is_done_to_the_wall_clock(
+    lab: Lab, monkeypatch: pytest.MonkeyPatch, step: int
+) -> None:
+    key_id = lab.own_key()
+    shown = itertools.count(time.time(), step)
+    monkeypatch.setattr(time, "time", lambda: next(shown))
+
+    result = reimport(lab, key_id)
+
+    monkeypatch.undo()
+    assert not result.get("failed"), result["msg"]
+    assert 0 < result["unavailable_seconds"] < abs(step) / 2
+    instants = [one[name] for one in result["calls"] for name in ("started", "finished")]
+    assert instants == sorted(instants) and instants[-1] - instants[0] < abs(step) / 2
 
 
 def test_calls_of_a_reimport(lab: Lab) -> None:

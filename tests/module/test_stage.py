@@ -501,6 +501,7 @@ def test_a_journal_that_cannot_be_written_is_refused_before_the_first_call(lab: 
 
 def test_progress_is_told_to_who_asks(lab: Lab, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     told = tmp_path / "progress"
+    told.touch()
     monkeypatch.setenv("BYOK_AWS_PROGRESS_FILE", str(told))
     lines = set()
     key_ids = [lab.own_key() for _number in range(4)]

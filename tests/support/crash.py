@@ -2,11 +2,13 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Kill a running module with SIGKILL right before or right after one of its changing calls."""
+"""Send a running module a signal right before or right after one of its calls, or take its disk away."""
 
 from __future__ import annotations
 
+import json
 import os
+import resource
 import signal
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -66,3 +68,56 @@ def _arm(point: Point) -> None:
         return answer
 
     BaseClient._make_api_call = dying
+
+
+@dataclass(frozen=True)
+class Ended:
+    """What became of a module in a process of its own: its result, or the signal that has killed it."""
+
+    result: dict[str, Any] | None
+    killed_by: int | None
+
+
+def in_a_process(run: Callable[[], dict[str, Any]], prepare: Callable[[], Any] = lambda: None) -> Ended:
+    """Run in a child process, after what prepares that."""
+    reader, writer = os.pipe()
+    child = os.fork()
+    if child == 0:
+        os.close(reader)
+        try:
+            prepare()
+            with os.fdopen(writer, "w") as answer:
+                json.dump(run(), answer)
+        finally:
+            os._exit(0)
+    os.close(writer)
+    with os.fdopen(reader) as answer:
+        text = answer.read()
+    _pid, status = os.waitpid(child, 0)
+    return Ended(json.loads(text) if text else None, os.WTERMSIG(status) if os.WIFSIGNALED(status) else None)
+
+
+def signalled(number: signal.Signals, operation: str, moment: str = "after") -> Callable[[], None]:
+    """For in_a_process: the signal comes with the first call of an operation, before it is sent or after its answer."""
+
+    def arm() -> None:
+        send = BaseClient._make_api_call
+        left = [operation]
+
+        def interrupted(self: Any, operation_name: str, api_params: dict[str, Any]) -> Any:
+            hit = operation_name in left and bool(left.pop())
+            if hit and moment == "before":
+                os.kill(os.getpid(), number)
+            answer = send(self, operation_name, api_params)
+            if hit and moment == "after":
+                os.kill(os.getpid(), number)
+            return answer
+
+        BaseClient._make_api_call = interrupted
+
+    return arm
+
+
+def with_files_up_to(size: int) -> Callable[[], None]:
+    """For in_a_process: no file can grow beyond so many bytes, as on a disk that is full."""
+    return lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (size, resource.RLIM_INFINITY))

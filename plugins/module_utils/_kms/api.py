@@ -9,7 +9,6 @@ Source of every shape: KMS API Reference, one page per operation.
 
 from __future__ import annotations
 
-import time
 from dataclasses import dataclass
 from dataclasses import field
 from datetime import datetime
@@ -20,6 +19,7 @@ from typing import Callable
 
 from ansible_collections.amazon.aws.plugins.module_utils.tagging import boto3_tag_list_to_ansible_dict
 
+from . import clock
 from .errors import AnsibleKMSError
 from .errors import KMSErrorHandler
 from .models import Expiration
@@ -35,7 +35,7 @@ Answer = dict[str, Any]
 
 @dataclass(frozen=True)
 class Call:
-    """One API call that was answered, for the result and the report."""
+    """One API call that was answered, for the result and the report. started, finished: instants of clock.now."""
 
     operation: str
     request_id: str | None
@@ -75,7 +75,7 @@ class Connection:
         """One attempt. Raises botocore's exceptions."""
         self.turns.take(operation)
         method = getattr(self.client, _method_name(operation))
-        started = time.time()
+        started = clock.now()
         answer: Answer = {}
         outcome = "ConnectionFailure"
         try:
@@ -87,7 +87,7 @@ class Connection:
             raise
         finally:
             request_id = answer.get("ResponseMetadata", {}).get("RequestId")
-            self.calls.append(Call(operation, request_id, started, time.time(), outcome))
+            self.calls.append(Call(operation, request_id, started, clock.now(), outcome))
             self.turns.answered(operation, outcome)
         return answer
 

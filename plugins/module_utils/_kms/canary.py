@@ -31,6 +31,8 @@ from .identifiers import key_id_problem
 from .models import Key
 from .pacing import Pacer
 from .pacing import Turns
+from .pacing import told_when_interrupted
+from .process import Ending
 from .threads import each
 
 NONE = "none"
@@ -70,10 +72,13 @@ class Finding:
     canary: Canary | None = field(default=None, repr=False)
 
 
-def visit_all(client: Any, wishes: Sequence[Wanted], region: str | None) -> list[dict[str, Any]]:
-    """The entries of the result, in the order of the wishes."""
-    pacer = Pacer()
-    return each(lambda one: visit(api.Connection(client, one.key_id, Turns(pacer)), one, region), wishes)
+def visit_all(
+    client: Any, wishes: Sequence[Wanted], region: str | None, ending: Ending | None = None
+) -> list[dict[str, Any]]:
+    """The entries of the result, in the order of the wishes. Raises AnsibleKMSError when the run was asked to end."""
+    pacer = Pacer(stop=ending)
+    with told_when_interrupted("the look at every key", pacer.stop):
+        return each(lambda one: visit(api.Connection(client, one.key_id, Turns(pacer)), one, region), wishes)
 
 
 def visit(kms: api.Connection, wanted: Wanted, region: str | None = None) -> dict[str, Any]:

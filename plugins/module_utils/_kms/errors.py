@@ -21,6 +21,7 @@ from ansible_collections.amazon.aws.plugins.module_utils.errors import AWSErrorH
 from ansible_collections.amazon.aws.plugins.module_utils.exceptions import AnsibleAWSError
 
 from .identifiers import arn_account
+from .texts import printable
 
 # Codes of our own, beside AWS's in the field error.code of a result.
 INVALID_INPUT = "InvalidInput"
@@ -88,13 +89,15 @@ _REFUSED_IMPORT = (
 class AnsibleKMSError(AnsibleAWSError):
     """A failure on one key. Beside the sentence it keeps AWS's own code, text and request ID.
 
+    No text of it has a character that a terminal would act upon.
+
     Attributes:
         code: AWS's error code, or one of the codes of this module.
         operation: the API operation, or None when none was called.
     """
 
     def __init__(self, message: str | None = None, exception: Exception | None = None, **kwargs: Any) -> None:
-        super().__init__(message=message, exception=exception, **kwargs)
+        super().__init__(message=message and printable(message), exception=exception, **kwargs)
         self.code: str = kwargs.get("code") or error_code(exception)
         self.operation: str | None = kwargs.get("operation")
         self.key: str = kwargs.get("key") or ""
@@ -106,7 +109,7 @@ class AnsibleKMSError(AnsibleAWSError):
     @property
     def aws_message(self) -> str:
         response = getattr(self.exception, "response", None) or {}
-        return str(response.get("Error", {}).get("Message") or "")
+        return printable(str(response.get("Error", {}).get("Message") or ""))
 
     @property
     def request_id(self) -> str | None:
@@ -122,7 +125,7 @@ class AnsibleKMSError(AnsibleAWSError):
         advice = _ADVICE.get(self.code, "{operation} failed on the key {key}")
         text = advice.format(key=self.key, operation=self.operation, permission=f"kms:{self.operation}")
         said = f"{self.code}: {self.aws_message}" if self.aws_message else self.code
-        return f"{self.operation}: {text} ({said})"
+        return printable(f"{self.operation}: {text} ({said})")
 
 
 def explained(error: AnsibleKMSError, key_id: str | None) -> str:
@@ -165,7 +168,7 @@ def error_code(exception: Exception | None) -> str:
     """AWS's code for a ClientError, CONNECTION for a failed connection, the exception's name for anything else."""
     response = getattr(exception, "response", None)
     if isinstance(response, dict) and "Error" in response:
-        return str(response["Error"].get("Code") or "Unknown")
+        return printable(str(response["Error"].get("Code") or "Unknown"))
     if isinstance(exception, _CONNECTION_ERRORS):
         return CONNECTION
     return INVALID_INPUT if exception is None else type(exception).__name__

@@ -14,6 +14,7 @@ import getpass
 import socket
 import time
 from collections.abc import Iterator
+from collections.abc import Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from dataclasses import field
@@ -24,6 +25,7 @@ from typing import Any
 from typing import Callable
 
 from . import api
+from . import clock
 from . import marks
 from . import models
 from . import specs
@@ -69,7 +71,7 @@ class Execution:
 
     known: after a failure, whether the key's state could be read.
     done: the changing operations that KMS carried out, in order. lost_at, restored_at: when the answer to the deletion
-    came in, and the answer to the import that ended it (seconds since the epoch). before_rotation: what has to be done
+    came in, and the answer to the import that ended it (instants of clock.now). before_rotation: what has to be done
     in other Regions before the rotation is started. changed: whether one of them changed what KMS showed. imported: the
     IDs of the materials that this run has imported, where KMS names any. unclear: a call failed that KMS may have
     carried out all the same.
@@ -106,6 +108,7 @@ class Execution:
         with self._tidied():
             if (self.plan.imports or self.plan.stages) and self.wrapped is None:
                 self._wrap()
+            self._enter(self.plan.preparing)
             for step in self.plan.preparing:
                 self._step(step)
 
@@ -118,8 +121,10 @@ class Execution:
                 self._check_deadline()
                 # What was prepared may have waited for other keys since it was looked at.
                 self._require_unchanged()
+            self._enter(self.plan.changing)
+            if self.plan.pairs:
                 # From the deletion on nothing may have to be waited for.
-                self.kms.turns.take_ahead("DeleteImportedKeyMaterial", "ImportKeyMaterial")
+                self.kms.turns.take_ahead("ImportKeyMaterial")
             for step in self.plan.changing:
                 if step.purpose == "lift":
                     self._require_no_cut_off()
@@ -145,6 +150,10 @@ class Execution:
                 f"the preparation of the key {self.request.key_id} is too old by now: its import token is refused from "
                 f"{deadline.isoformat()} on; its material was not deleted; prepare it again"
             )
+
+    def _enter(self, steps: Sequence[Step]) -> None:
+        """Wait for the turn of the first step, while a run that was asked to end can. Raises RunInterruptedError."""
+        self.kms.turns.take_ahead(*(step.operation for step in steps[:1]))
 
     @contextmanager
     def _tidied(self) -> Iterator[None]:
@@ -192,7 +201,7 @@ class Execution:
                 raise
         self.key_material_id = self.key_material_id or step.key_material_id
         if self.key.key_state == models.PENDING_IMPORT:
-            self.lost_at = self.lost_at or time.time()
+            self.lost_at = self.lost_at or clock.now()
 
     def _disable(self, step: Step) -> None:
         # Until it is done the key is enabled that must not be.
@@ -297,7 +306,7 @@ class Execution:
         self.imported.append(answer.get("KeyMaterialId") or step.key_material_id)
         self._check_answer(step, before, answer.get("KeyMaterialId"))
         if was_lost and self.key.key_state != models.PENDING_IMPORT:
-            self.restored_at = time.time()
+            self.restored_at = clock.now()
 
     def _comes_before_deletion(self, step: Step) -> bool:
         """Whether this is the proof without which nothing is deleted."""

@@ -68,15 +68,16 @@ class KeyExecution:
     def run(self) -> None:
         """Raises AnsibleKMSError; what was done until then stays in done."""
         self.key = self.found.key
-        steps = list(self.plan.steps)
-        while steps:
-            step = steps.pop(0)
-            if self._step(step):
-                steps = self._planned_again()
-        if self.wish.wait and self.done:
-            self._confirm()
-            for region in self.replicated:
-                self._wait_for_replica(region)
+        with self.kms.turns.committing():
+            steps = list(self.plan.steps)
+            while steps:
+                step = steps.pop(0)
+                if self._step(step):
+                    steps = self._planned_again()
+            if self.wish.wait and self.done:
+                self._confirm()
+        for region in self.replicated if self.wish.wait else ():
+            self._wait_for_replica(region)
 
     def _planned_again(self) -> list[KeyStep]:
         """The rest of the way, from where the key really is."""

@@ -17,6 +17,7 @@ from typing import Callable
 from . import api
 from . import external_api
 from . import external_find
+from .errors import INTERRUPTED
 from .errors import AnsibleKMSError
 from .errors import error_fields
 from .errors import explained
@@ -30,9 +31,13 @@ from .external_options import read_wish
 from .external_plan import make_plan
 from .models import ENABLED
 from .pacing import Pacer
+from .pacing import RunInterruptedError
 from .pacing import Turns
+from .pacing import interruption
+from .process import Ending
 from .results import Outcome
 from .results import instant
+from .texts import printable
 
 # What an operation needs beside the permission that has its name.
 _ALSO: dict[str, str] = {
@@ -77,6 +82,7 @@ def run(
     connect: Callable[[str | None], Any],
     check_mode: bool,
     with_diff: bool = False,
+    ending: Ending | None = None,
 ) -> Outcome:
     """Everything is validated before the connection is made, everything is planned before anything is changed."""
     name = str(options.get("key_id") or options.get("alias") or options.get("creation_token"))
@@ -84,7 +90,7 @@ def run(
         wish = read_wish(options, region)
     except AnsibleKMSError as error:
         return outcome(KeyResult(name, error=_error(error, wish=None)), with_diff)
-    kms = api.Connection(connect(None), wish.name, Turns(Pacer(external_api.RATES)))
+    kms = api.Connection(connect(None), wish.name, Turns(Pacer(external_api.RATES, ending)))
     return outcome(_managed(kms, wish, connect, check_mode), with_diff)
 
 
@@ -104,6 +110,9 @@ def _managed(kms: api.Connection, wish: KeyWish, connect: Callable[[str | None],
         execution.run()
     except AnsibleKMSError as error:
         return _executed(replace(result, error=_error(error, wish, execution)), execution)
+    except RunInterruptedError:
+        interrupted = interruption(f"the key {wish.name}", kms.turns.pacer.stop)
+        return _executed(replace(result, error=_error(interrupted, wish, execution)), execution)
     except Exception as error:  # noqa: BLE001 - never a traceback
         return _executed(replace(result, error=_error(unexpected(error, wish.name), wish, execution)), execution)
     return _executed(result, execution)
@@ -169,7 +178,8 @@ def _error(error: AnsibleKMSError, wish: KeyWish | None, execution: KeyExecution
     sentence = advised(error, wish.key_id if wish else None)
     if execution is not None and execution.done:
         arn = f" on the key {execution.key.arn}" if execution.key else ""
-        sentence += f"; done until then{arn}: {', '.join(execution.done)}; run the task again, it goes on from there"
+        again = "" if error.code == INTERRUPTED else "; run the task again, it goes on from there"
+        sentence += f"; done until then{arn}: {', '.join(execution.done)}{again}"
     return error_fields(error, sentence)
 
 
@@ -241,8 +251,8 @@ _FIXED = ("key_id", "key_arn", "creation_date", "origin", "multi_region")
 def diff(result: KeyResult) -> dict[str, Any]:
     """before and after: metadata, policy, tags, aliases."""
     return {
-        "before_header": result.name,
-        "after_header": result.name,
+        "before_header": printable(result.name),
+        "after_header": printable(result.name),
         "before": _shown(result.before),
         "after": _shown(result.after or result.before),
     }

@@ -7,12 +7,9 @@
 from __future__ import annotations
 
 import os
-import signal
-import threading
-from collections.abc import Iterator
 from collections.abc import Mapping
 from collections.abc import Sequence
-from contextlib import contextmanager
+from dataclasses import replace
 from types import MappingProxyType
 from typing import Any
 from typing import Callable
@@ -24,14 +21,16 @@ from .errors import invalid
 from .errors import unexpected
 from .gateway import Connect
 from .gateway import Gateway
+from .journal import Journal
+from .journal import refuse_unfit
 from .manage import Job
 from .options import Stage
 from .options import Wish
 from .options import read_stage
 from .options import read_wishes
 from .pacing import read_rates
+from .process import Ending
 from .progress import ENVIRONMENT
-from .progress import Journal
 from .progress import Operations
 from .progress import Phase
 from .progress import Progress
@@ -56,7 +55,12 @@ READING: Operations = MappingProxyType({"DescribeKey": 1, "ListKeyRotations": 1}
 
 
 def run(
-    options: Mapping[str, Any], region: str | None, connect: Connect, check_mode: bool, with_diff: bool = True
+    options: Mapping[str, Any],
+    region: str | None,
+    connect: Connect,
+    check_mode: bool,
+    with_diff: bool = True,
+    ending: Ending | None = None,
 ) -> Outcome:
     """Bring the keys to the wished states of their material."""
 
@@ -66,7 +70,7 @@ def run(
     def make(gateway: Gateway, wishes: tuple[Sequence[Wish], Stage | None], journal: Journal) -> Fleet:
         return Fleet(gateway, *wishes, journal)
 
-    return managed(options, read, make, connect, check_mode, with_diff)
+    return managed(options, read, make, connect, check_mode, with_diff, ending=ending)
 
 
 def managed(
@@ -77,25 +81,34 @@ def managed(
     check_mode: bool,
     with_diff: bool,
     quotas: Mapping[str, float] = MappingProxyType({}),
+    ending: Ending | None = None,
 ) -> Outcome:
     """Everything is validated before the connection is made, everything is planned before anything is changed.
 
     read: what is wished, from the options; raises AnsibleKMSError. make: the jobs for that. quotas: beside those that
-    every call knows, in calls a second by operation.
+    every call knows, in calls a second by operation. ending: where a request to end the run arrives.
     """
+    ending = ending or Ending()
     try:
         wished = read()
         rates = {**quotas, **read_rates(options.get("request_rates"))}
-        journal = Journal(None if check_mode else options.get("journal_path"))
+        journal = _journal(options.get("journal_path"), check_mode, ending)
     except AnsibleKMSError as error:
         return _refused(options, error)
     except Exception as error:  # noqa: BLE001 - a traceback could show material
         return _refused(options, unexpected(error, str(options.get("key_id") or "of one of the entries")))
-    fleet = make(Gateway(connect, rates), wished, journal)
-    with fleet.interruptible():
-        fleet.run(check_mode)
+    fleet = make(Gateway(connect, rates, ending), wished, journal)
+    fleet.run(check_mode)
     journal.close()
-    return outcome([job.result for job in fleet.jobs], options.get("keys") is not None, with_diff)
+    found = outcome([job.result for job in fleet.jobs], options.get("keys") is not None, with_diff)
+    return replace(found, warnings=found.warnings + journal.warnings)
+
+
+def _journal(path: str | None, check_mode: bool, ending: Ending) -> Journal:
+    """The journal; in check mode none is kept, but one that could not be is refused all the same."""
+    if check_mode and path is not None:
+        refuse_unfit(path)
+    return Journal(None if check_mode else path, ending)
 
 
 def _refused(options: Mapping[str, Any], error: AnsibleKMSError) -> Outcome:
@@ -108,7 +121,7 @@ def _refused(options: Mapping[str, Any], error: AnsibleKMSError) -> Outcome:
 class Fleet:
     """The jobs of one module call.
 
-    One failed key stops no other. A signal (SIGINT, SIGTERM) lets the keys in hand be finished and starts no other.
+    One failed key stops no other. A request to end the run lets the keys in hand be finished and starts no other.
     """
 
     def __init__(
@@ -119,7 +132,6 @@ class Fleet:
         journal: Journal | None = None,
     ) -> None:
         self.jobs = [_job(gateway, wish, stage) for wish in wishes]
-        self._pacer = gateway.pacer
         self._stage = stage
         self._journal = journal or Journal(None)
         self._progress = Progress(os.environ.get(ENVIRONMENT), gateway.pacer)
@@ -183,22 +195,6 @@ class Fleet:
                 return
             if arn:
                 seen[arn] = name
-
-    @contextmanager
-    def interruptible(self) -> Iterator[None]:
-        """While this lasts, SIGINT and SIGTERM ask for an end instead of making one."""
-        if threading.current_thread() is not threading.main_thread():
-            yield
-            return
-        before = {number: signal.signal(number, self._interrupt) for number in (signal.SIGINT, signal.SIGTERM)}
-        try:
-            yield
-        finally:
-            for number, handler in before.items():
-                signal.signal(number, handler)
-
-    def _interrupt(self, _number: int, _frame: Any) -> None:
-        self._pacer.stop.set()
 
 
 def _job(gateway: Gateway, wish: Wish, stage: Stage | None) -> AnyJob:

@@ -15,6 +15,7 @@ from typing import Optional
 from .api import Connection
 from .pacing import Pacer
 from .pacing import Turns
+from .process import Ending
 
 # Makes a boto3 client for KMS in a Region, or in the one that the caller has configured.
 Connect = Callable[[Optional[str]], Any]
@@ -23,13 +24,15 @@ Connect = Callable[[Optional[str]], Any]
 class Gateway:
     """Hands out connections. Quotas count per Region; a request to end is for all of them."""
 
-    def __init__(self, connect: Connect, rates: Mapping[str, float] | None = None) -> None:
+    def __init__(
+        self, connect: Connect, rates: Mapping[str, float] | None = None, ending: Ending | None = None
+    ) -> None:
         self._connect = connect
         self._rates = rates
         self._lock = threading.Lock()
         home = connect(None)
         self.region = str(home.meta.region_name)
-        self.pacer = Pacer(rates)
+        self.pacer = Pacer(rates, ending)
         self._known: dict[str, tuple[Any, Pacer]] = {self.region: (home, self.pacer)}
 
     def connection(self, key_id: str, region: str | None = None) -> Connection:

@@ -25,6 +25,7 @@ from .models import Key
 from .models import Material
 from .pacing import Pacer
 from .pacing import Turns
+from .pacing import told_when_interrupted
 from .results import instant
 from .results import key_fields
 from .threads import each
@@ -54,6 +55,11 @@ class Found:
 
 def survey(client: Any, key_ids: list[str] | None, pacer: Pacer) -> list[Found]:
     """The keys named, in the order given, or every EXTERNAL key of the Region. Raises AnsibleKMSError."""
+    with told_when_interrupted("the look at every key", pacer.stop):
+        return _survey(client, key_ids, pacer)
+
+
+def _survey(client: Any, key_ids: list[str] | None, pacer: Pacer) -> list[Found]:
     for key_id in key_ids or []:
         problem = key_id_problem(key_id, str(client.meta.region_name))
         if problem:

@@ -20,7 +20,6 @@ from . import specs
 from . import stage
 from .errors import CHANGED_MEANWHILE
 from .errors import CUT_OFF
-from .errors import INTERRUPTED
 from .errors import INVALID_INPUT
 from .errors import AnsibleKMSError
 from .errors import effect
@@ -45,6 +44,7 @@ from .models import Step
 from .options import Stage
 from .options import Wish
 from .pacing import RunInterruptedError
+from .pacing import interruption
 from .plan import make_plan
 from .plan import state_refusal
 from .plan_current import NEW
@@ -161,8 +161,7 @@ class Job:
 
     def _interruption(self) -> AnsibleKMSError:
         key_id = self.wish.request.key_id
-        message = f"the run was asked to end before the key {key_id} was finished; run the task again"
-        return AnsibleKMSError(message, code=INTERRUPTED)
+        return interruption(f"the key {key_id}", self.kms.turns.pacer.stop)
 
     def refuse(self, error: AnsibleKMSError) -> None:
         """Leave the key as it is, and say why."""

@@ -13,13 +13,18 @@ import math
 import threading
 import time
 from collections import Counter
+from collections.abc import Iterator
 from collections.abc import Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from dataclasses import field
 from typing import Any
 from typing import Callable
 
+from .errors import INTERRUPTED
+from .errors import AnsibleKMSError
 from .errors import invalid
+from .process import Ending
 
 QUOTAS: dict[str, float] = {
     "GetParametersForImport": 1,
@@ -72,6 +77,20 @@ class RunInterruptedError(Exception):
     """The run was asked to end before a key was touched."""
 
 
+def interruption(subject: str, ending: Ending) -> AnsibleKMSError:
+    """What is said of a key that a run has not got to, or not finished."""
+    return AnsibleKMSError(f"{subject} was not finished: {ending.reason}; run the task again", code=INTERRUPTED)
+
+
+@contextmanager
+def told_when_interrupted(subject: str, ending: Ending) -> Iterator[None]:
+    """Raises AnsibleKMSError in place of RunInterruptedError."""
+    try:
+        yield
+    except RunInterruptedError:
+        raise interruption(subject, ending) from None
+
+
 @dataclass
 class Bucket:
     """Turns for one operation, evenly spaced: a burst at the start could trip the quota that others use, too.
@@ -116,12 +135,12 @@ class Bucket:
 class Pacer:
     """The buckets of one account and Region."""
 
-    def __init__(self, rates: Mapping[str, float] | None = None, stop: threading.Event | None = None) -> None:
+    def __init__(self, rates: Mapping[str, float] | None = None, stop: Ending | None = None) -> None:
         self._rates = {**QUOTAS, **(rates or {})}
         self._buckets: dict[str, Bucket] = {}
         self._lock = threading.Lock()
         # Set when the run was asked to end.
-        self.stop = stop or threading.Event()
+        self.stop = stop or Ending()
 
     def bucket(self, operation: str) -> Bucket:
         with self._lock:
@@ -145,6 +164,18 @@ class Turns:
     pacer: Pacer
     committed: bool = False
     ahead: Counter[str] = field(default_factory=Counter)
+
+    @contextmanager
+    def committing(self) -> Iterator[None]:
+        """A run of changing calls that goes through once it has begun. Raises RunInterruptedError where it may not."""
+        before = self.committed
+        if not before and self.pacer.stop.is_set():
+            raise RunInterruptedError
+        self.committed = True
+        try:
+            yield
+        finally:
+            self.committed = before
 
     def take(self, operation: str) -> None:
         if self.ahead[operation] > 0:

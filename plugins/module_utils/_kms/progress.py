@@ -2,12 +2,12 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""How far a module call is, for those who wait for it, and what it has finished, for those who go on from there."""
+"""How far a module call is, for those who wait for it."""
 
 from __future__ import annotations
 
-import json
 import os
+import stat
 import threading
 import time
 from collections import Counter
@@ -15,9 +15,7 @@ from collections.abc import Mapping
 from collections.abc import Sequence
 from dataclasses import dataclass
 from dataclasses import field
-from typing import Any
 
-from .errors import invalid
 from .pacing import Pacer
 
 # Where the action plugin, on the same machine, wants to be told.
@@ -92,11 +90,23 @@ class Progress:
                 return
             self._written = now
             try:
-                with open(self.path, "w") as file:
-                    file.write(self.line)
-            except OSError:
+                _put(self.path, self.line)
+            except (OSError, ValueError):
                 # A comfort only: nothing depends on it.
                 self.path = None
+
+
+def _put(path: str, line: str) -> None:
+    """Write a line into a file that is there and our own. Raises OSError otherwise; never waits, as a FIFO would."""
+    descriptor = os.open(path, os.O_WRONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_NOCTTY)
+    try:
+        status = os.fstat(descriptor)
+        if not stat.S_ISREG(status.st_mode) or status.st_uid != os.geteuid():
+            raise PermissionError
+        os.ftruncate(descriptor, 0)
+        os.write(descriptor, line.encode())
+    finally:
+        os.close(descriptor)
 
 
 def total(costs: Sequence[Operations]) -> Counter[str]:
@@ -105,29 +115,3 @@ def total(costs: Sequence[Operations]) -> Counter[str]:
     for cost in costs:
         calls.update(cost)
     return calls
-
-
-class Journal:
-    """A line of JSON for each key as soon as it is finished, so that it outlives a task that is killed."""
-
-    def __init__(self, path: str | None) -> None:
-        """Raises AnsibleKMSError when the file cannot be written."""
-        self._lock = threading.Lock()
-        self._descriptor: int | None = None
-        if path is None:
-            return
-        try:
-            self._descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
-        except OSError as error:
-            raise invalid(f"journal_path {path} cannot be written: {error.strerror}") from None
-
-    def write(self, record: Mapping[str, Any]) -> None:
-        """Append a line. In one write, so that a kill leaves no half of it."""
-        if self._descriptor is not None:
-            with self._lock:
-                os.write(self._descriptor, (json.dumps(record) + "\n").encode())
-
-    def close(self) -> None:
-        if self._descriptor is not None:
-            os.close(self._descriptor)
-            self._descriptor = None

@@ -30,6 +30,8 @@ from .models import Step
 from .options import ALL_REGIONS
 from .options import Stage
 from .options import Wish
+from .pacing import RunInterruptedError
+from .pacing import interruption
 from .read import describe
 from .results import Result
 from .results import combined
@@ -94,6 +96,9 @@ class Group:
                 raise invalid(problem)
         except AnsibleKMSError as error:
             self._failure = error
+            return
+        except RunInterruptedError:
+            self._failure = interruption(f"the key {request.key_id}", self.gateway.pacer.stop)
             return
         except Exception as error:  # noqa: BLE001 - a traceback could show material
             self._failure = unexpected(error, request.key_id)

@@ -28,6 +28,7 @@ from .external import ExternalKey
 from .external_manage import advised
 from .gateway import Connect
 from .gateway import Gateway
+from .journal import Journal
 from .material import Secret
 from .material import sealer
 from .models import NO_EVIDENCE
@@ -37,7 +38,7 @@ from .models import Plan
 from .pacing import RunInterruptedError
 from .plan import make_plan
 from .predict import predict
-from .progress import Journal
+from .process import Ending
 from .proof import find_evidence
 from .read import with_tags
 from .replacement_execute import ReplacementExecution
@@ -64,14 +65,19 @@ _OTHER_MATERIAL = "IncorrectKeyMaterialException"
 
 
 def run(
-    options: Mapping[str, Any], region: str | None, connect: Connect, check_mode: bool, with_diff: bool = True
+    options: Mapping[str, Any],
+    region: str | None,
+    connect: Connect,
+    check_mode: bool,
+    with_diff: bool = True,
+    ending: Ending | None = None,
 ) -> Outcome:
     """Replace the keys."""
 
     def read() -> Sequence[ReplacementWish]:
         return read_replacements(options, region)
 
-    return fleet.managed(options, read, Replacements, connect, check_mode, with_diff, external_api.RATES)
+    return fleet.managed(options, read, Replacements, connect, check_mode, with_diff, external_api.RATES, ending)
 
 
 class Replacements(fleet.Fleet):

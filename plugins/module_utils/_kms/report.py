@@ -35,6 +35,7 @@ from .rotation import run_id
 from .rotation import tracks
 from .rotation import trouble
 from .rotation import unproved
+from .texts import printable_parts
 
 SCHEMA = 1
 # Codes after which it is not known whether KMS carried the call out.
@@ -52,7 +53,7 @@ def report(facts: Facts, version: str, host: str) -> dict[str, Any]:
     way = tracks(facts)
     stopped = _stop(facts, way)
     entries = [_entry(track, facts, stopped) for track in way]
-    return {
+    whole = {
         "schema": SCHEMA,
         "collection": {"name": "byok.aws", "version": version},
         "run": _run(facts, entries, host),
@@ -62,6 +63,8 @@ def report(facts: Facts, version: str, host: str) -> dict[str, Any]:
             {"role": one["role"], "statements": list(one["statements"])} for one in facts.get("sign_off") or []
         ],
     }
+    shown: dict[str, Any] = printable_parts(whole)
+    return shown
 
 
 def _stop(facts: Facts, way: Sequence[Track]) -> str | None:

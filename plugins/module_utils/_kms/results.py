@@ -6,7 +6,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Mapping
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -16,11 +15,13 @@ from typing import Any
 from typing import Callable
 from typing import TypeVar
 
+from . import clock
 from . import lineage
 from .models import Evidence
 from .models import Expiration
 from .models import Key
 from .predict import UNNAMED
+from .texts import printable
 
 _UNKNOWN = "(known after the import)"
 _NEW = "(known after the creation)"
@@ -32,11 +33,19 @@ T = TypeVar("T")
 
 @dataclass(frozen=True)
 class Outcome:
-    """What a module returns: the arguments of exit_json or, when failed, of fail_json."""
+    """What a module returns: the arguments of exit_json or, when failed, of fail_json.
+
+    msg and warnings reach a terminal as they are, and are made printable. Everything else does so as JSON or YAML.
+    """
 
     failed: bool
     result: dict[str, Any]
     warnings: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        told = {"msg": printable(str(self.result["msg"]))} if "msg" in self.result else {}
+        object.__setattr__(self, "result", {**self.result, **told})
+        object.__setattr__(self, "warnings", tuple(printable(one) for one in self.warnings))
 
 
 @dataclass(frozen=True)
@@ -190,6 +199,10 @@ def sentence(result: Result) -> str:
 
 def summary_line(shown: Mapping[str, Any]) -> str:
     """One line about an entry of kms_keys."""
+    return printable(_summary_line(shown))
+
+
+def _summary_line(shown: Mapping[str, Any]) -> str:
     error = shown.get("error")
     if error:
         return f"{shown['key_id']}: FAILED: {error['message']}"
@@ -207,7 +220,7 @@ def record(result: Result) -> dict[str, Any]:
     kept = ("key_id", "key_arn", "key_state", "current_key_material_id", "changed", "operations", "request_ids")
     fields = entry(result)
     error = {name: fields["error"][name] for name in ("code", "message")} if fields["error"] else None
-    finished = max((call["finished"] for call in result.calls), default=time.time())
+    finished = max((call["finished"] for call in result.calls), default=clock.now())
     regions = {one["region"]: one.get("key_state") for one in fields.get("regions", [])}
     return {**{name: fields.get(name) for name in kept}, "error": error, "finished": finished, "regions": regions}
 
@@ -228,7 +241,7 @@ def key_fields(key: Key) -> dict[str, Any]:
 
 def diff(result: Result) -> dict[str, Any]:
     """before and after of a key: its state and the lineage of its materials."""
-    name = result.requested_key_id
+    name = printable(result.requested_key_id)
     headers = {"before_header": name, "after_header": name}
     if result.regions:
         both = {one.region: diff(one) for one in result.regions}

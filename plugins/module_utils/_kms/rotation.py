@@ -25,6 +25,8 @@ from . import models
 from .pacing import Pacer
 from .pacing import read_rates
 from .progress import seconds_for
+from .texts import printable
+from .texts import printable_parts
 
 Facts = Mapping[str, Any]
 # In annotations that are run: | is for Python 3.10 and later.
@@ -244,9 +246,14 @@ def _at(result: Entry, name: str, index: int) -> Entry:
 def _plan(result: Entry, index: int, key_id: str) -> Attempt | None:
     """The plan; None when the call failed as a whole because of another key."""
     message = str((result or {}).get("msg") or "")
-    if failed_as_a_whole(result) and message.startswith("key ") and not message.startswith(f"key {key_id}:"):
+    if failed_as_a_whole(result) and message.startswith("key ") and not message.startswith(_prefix(key_id)):
         return None
     return _attempt(result, index, key_id)
+
+
+def _prefix(key_id: str) -> str:
+    """How a message of the module begins that is about one of the keys of a call."""
+    return f"key {printable(key_id)}:"
 
 
 def failed_as_a_whole(result: Entry) -> bool:
@@ -344,7 +351,7 @@ def _tail(text: str) -> list[dict[str, Any]]:
                     ],
                 }
             )
-        except (ValueError, KeyError, TypeError):
+        except (ValueError, KeyError, TypeError, OverflowError, RecursionError):
             # Half a line, or another's.
             continue
     return found
@@ -479,16 +486,16 @@ def course(facts: Facts) -> dict[str, Any]:
         "run_id": run_id(facts),
         "continued": bool(facts.get("journal")) and continues(facts),
         "done_earlier": [track.index for track in way if track.done_earlier and not track.to_do],
-        "refusals": refusals(way),
+        "refusals": printable_parts(refusals(way)),
         "to_do": [track.index for track in way if track.to_do],
         "arns": [track.arn for track in way],
-        "plan": [plan_line(track) for track in way],
+        "plan": [printable(plan_line(track)) for track in way],
         "to_rescue": _to_rescue(way, facts),
         "stopped": any(track.missing for track in way),
         "progress": _progress(way) + _time_left(way, run),
         "to_verify": [track.index for track in way if track.attempts or not (track.to_do or track.refusal)],
         "to_prove": [_to_prove(track, str(run["strategy"])) for track in way if _provable(track)],
-        "failures": failures(way),
+        "failures": printable_parts(failures(way)),
         "outcome": _outcome(way, bool(run["check_mode"]), str(run.get("stage") or "")),
     }
 
@@ -500,8 +507,8 @@ def refusals(way: Sequence[Track]) -> list[str]:
 
 def refusal_sentence(track: Track) -> str:
     message = bare((track.refusal or {}).get("message")).rstrip(".")
-    prefix = f"key {track.key_id}: "
-    message = message[len(prefix) :] if message.startswith(prefix) else message
+    prefix = _prefix(track.key_id)
+    message = message[len(prefix) :].lstrip() if message.startswith(prefix) else message
     hint = _hint(track, message)
     return f"{message}. {hint}." if hint else f"{message}."
 

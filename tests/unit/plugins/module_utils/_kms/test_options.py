@@ -18,6 +18,7 @@ from ansible_collections.byok.aws.plugins.module_utils._kms.models import Reques
 from ansible_collections.byok.aws.plugins.module_utils._kms.options import DEFAULT_WAIT_TIMEOUT
 from ansible_collections.byok.aws.plugins.module_utils._kms.options import client_config
 from ansible_collections.byok.aws.plugins.module_utils._kms.options import read_wish
+from ansible_collections.byok.aws.plugins.module_utils._kms.texts import printable
 from ansible_collections.byok.aws.tests.unit.plugins.module_utils._kms.builders import ALIAS
 from ansible_collections.byok.aws.tests.unit.plugins.module_utils._kms.builders import ARN
 from ansible_collections.byok.aws.tests.unit.plugins.module_utils._kms.builders import DAY
@@ -229,7 +230,7 @@ def test_refusals(base, changes, said):
     with pytest.raises(AnsibleKMSError) as caught:
         read_wish(options, REGION)
     assert caught.value.code == INVALID_INPUT
-    assert caught.value.sentence.startswith(f"key {options['key_id']}: ")
+    assert caught.value.sentence.startswith(f"key {printable(options['key_id'])}: ")
     for piece in said:
         assert piece in caught.value.sentence.split(": ", 1)[1] or piece in options["key_id"]
     everything = everything_said(caught.value)

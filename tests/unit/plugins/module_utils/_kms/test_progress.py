@@ -2,18 +2,16 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What is told while a module call runs, and what is noted of each key."""
+"""What is told while a module call runs."""
 
 from __future__ import annotations
 
-import json
+import os
 from pathlib import Path
 from typing import Any
 
 import pytest
-from ansible_collections.byok.aws.plugins.module_utils._kms.errors import AnsibleKMSError
 from ansible_collections.byok.aws.plugins.module_utils._kms.pacing import Pacer
-from ansible_collections.byok.aws.plugins.module_utils._kms.progress import Journal
 from ansible_collections.byok.aws.plugins.module_utils._kms.progress import Phase
 from ansible_collections.byok.aws.plugins.module_utils._kms.progress import Progress
 from ansible_collections.byok.aws.plugins.module_utils._kms.progress import seconds_for
@@ -57,6 +55,7 @@ def test_the_line_counts_what_is_done_and_the_time_that_is_left() -> None:
 
 
 def test_the_line_is_written_where_it_is_wanted_and_a_failure_to_do_so_is_none(tmp_path: Path) -> None:
+    (tmp_path / "line").write_text("a longer line than any that was ever written of how far something is")
     wanted, impossible = Progress(str(tmp_path / "line"), Pacer()), Progress(str(tmp_path / "no" / "line"), Pacer())
     for progress in (wanted, impossible):
         progress.begin(Phase("changing", [PAIR]), {})
@@ -66,22 +65,19 @@ def test_the_line_is_written_where_it_is_wanted_and_a_failure_to_do_so_is_none(t
     assert impossible.path is None
 
 
-def test_a_journal_keeps_lines_of_several_calls(tmp_path: Path) -> None:
-    path = tmp_path / "journal"
-    for number in range(2):
-        journal = Journal(str(path))
-        journal.write({"number": number})
-        journal.close()
-        journal.close()
+@pytest.mark.parametrize("kind", ["fifo", "link", "missing"])
+def test_the_line_goes_into_no_file_but_the_one_that_was_made_for_it(tmp_path: Path, kind: str) -> None:
+    path, other = tmp_path / "line", tmp_path / "other"
+    other.write_text("kept")
+    if kind == "fifo":
+        os.mkfifo(path)
+    elif kind == "link":
+        path.symlink_to(other)
+    progress = Progress(str(path), Pacer())
 
-    assert [json.loads(line)["number"] for line in path.read_text().splitlines()] == [0, 1]
-    assert path.stat().st_mode & 0o777 == 0o600
+    progress.begin(Phase("changing", [PAIR]), {})
 
-
-def test_no_journal_keeps_nothing_and_an_impossible_one_is_refused(tmp_path: Path) -> None:
-    Journal(None).write({})
-    with pytest.raises(AnsibleKMSError, match="journal_path"):
-        Journal(str(tmp_path))
+    assert progress.path is None and other.read_text() == "kept" and path.exists() is (kind != "missing")
 
 
 @pytest.mark.parametrize(

@@ -106,6 +106,13 @@ def test_a_plan_that_failed_as_a_whole_refuses_the_key_it_names_or_all(
     assert way["to_do"] == []
 
 
+def test_a_plan_that_failed_for_a_name_with_control_characters_refuses_it() -> None:
+    message = r"key tw\x1bo: key_id: it is not a key ID"
+    state = facts("one", "tw\x1bo", preflight={"indices": [0, 1], "kms_keys": [], "diff": [], "msg": message}, looks=[])
+
+    assert course(state)["refusals"] == [r"tw\x1bo: key_id: it is not a key ID."]
+
+
 # -- the journal -------------------------------------------------------------------------------------------------------
 
 
@@ -371,6 +378,10 @@ def noted(name: str, **other: Any) -> str:
         (noted("one", key_state="PendingImport"), [0, 1]),
         (noted("one")[:-20], [0, 1]),
         ("null\n[]\n" + noted("one"), [1]),
+        # As a full disk leaves it: half a line, ended before the next.
+        (noted("two")[:-20] + "\n" + noted("one"), [1]),
+        (noted("one", finished=float("inf")), [0, 1]),
+        ("[" * 100_000 + "\n" + noted("one"), [1]),
         (noted("stranger"), [0, 1]),
     ],
 )
