@@ -21,6 +21,8 @@ case $1 in
     noted) echo "NOTE: something is skipped" ;;
     bad) seq 1 100; echo "the reason"; exit 1 ;;
     slow) sleep 30 ;;
+    busy) sh -c 'python3 -c "import time
+while time.process_time() < 1.2: pass"' ;;
 esac
 """
 
@@ -54,7 +56,17 @@ def test_a_failing_gate_shows_the_end_of_its_log_and_is_named_last(root, capsys)
     assert "the reason" in output
     assert "\n    41\n" not in output
     assert output.rstrip().endswith("FAILED: bad")
-    assert re.search(r"\d s  passed +good: good one", output)
+    assert re.search(r"\d s +\d+ s CPU  passed +good: good one", output)
+
+
+def test_the_cpu_time_of_a_gate_and_of_all_that_it_started_is_told(root, monkeypatch, capsys):
+    monkeypatch.setattr(run_gates, "GATES", (Gate("busy", "busy one"), Gate("good", "good one")))
+    assert run_gates.main([]) == 0
+    output = capsys.readouterr().out
+    busy, good = (int(re.search(rf" (\d+) s CPU  passed +{name}:", output)[1]) for name in ("busy", "good"))
+    assert busy >= 1 > good
+    together = re.search(r"=== Summary: \d+ s, (\d+) s of CPU \(0\.\d minutes\)", output)
+    assert int(together[1]) in (busy + good, busy + good + 1)
 
 
 def test_an_unknown_gate_is_refused(root, capsys):
