@@ -39,7 +39,7 @@ def one_or_many(per_key: Spec, defaults: Mapping[str, Any], common: Spec) -> Spe
     """
     every: Spec = {**MATERIAL, **per_key}
     filled = {**_DEFAULTS, **defaults}
-    entry = {"key_id": {"type": "str", "required": True}, **every}
+    entry = {"key_id": {"type": "str", "required": True}, "name": {"type": "str"}, **every}
     top = {name: {**one, "default": filled[name]} if name in filled else one for name, one in every.items()}
     return {
         "key_id": {"type": "str"},

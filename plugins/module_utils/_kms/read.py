@@ -66,13 +66,13 @@ def _with_materials_if_possible(kms: api.Connection, key: Key) -> Key:
 def describe(kms: api.Connection, request: Request) -> Key:
     """The key without its materials, waited for when it is new. Raises AnsibleKMSError when there is none."""
     try:
-        return api.describe_key(kms, request.key_id)
+        return api.describe_key(kms, request.target)
     except AnsibleKMSError as error:
-        if error.code != "NotFoundException" or not request.wait or not _known_elsewhere(kms, request.key_id):
+        if error.code != "NotFoundException" or not request.wait or not _known_elsewhere(kms, request.target):
             raise
     # Another part of KMS knows the key already: it is new, and worth waiting for.
     kms.young = True
-    return api.describe_key(kms, request.key_id)
+    return api.describe_key(kms, request.target)
 
 
 def _known_elsewhere(kms: api.Connection, key_id: str) -> bool:
