@@ -24,6 +24,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from lab import CHANGING
 from materials import KINDS
 from materials import import_elsewhere
 from materials import material
@@ -630,6 +631,35 @@ def scenario_ctrl_c_leaves_no_key_down_and_the_next_run_knows_what_was_done(stag
     assert [path.name for path in stage.root.glob("journal.json*")] == ["journal.json"]
 
 
+# -- an alias that moves -----------------------------------------------------------------------------------------------
+
+
+def scenario_an_alias_that_moves_after_the_plan_takes_no_other_key_along(stage: Stage) -> None:
+    """Through change, rescue, verification, canary, report and journal it is the planned key, under the name given."""
+    keys = [stage.key("one", SYMMETRIC)]
+    stage.key("two", SYMMETRIC)
+    planned, other = (stage.lab.metadata(f"alias/{name}")["Arn"] for name in ("one", "two"))
+    stage.lab.emulator.faults(lost_imports(2))
+    stage.interlope("Show the plan", "alias/one", other)
+    before = stage.lab.mark()
+
+    run = stage.run(keys=keys, wait_timeout=0)
+
+    calls = stage.lab.emulator.calls()[before:]
+    assert run.status == 0, run.output
+    assert stage.lab.metadata("alias/one")["Arn"] == other
+    assert [(call["operation"], call["key_arn"]) for call in calls if "alias/" in str(call["key"])] == [
+        ("DescribeKey", planned)
+    ]
+    worked = {call["key_arn"] for call in calls if call["operation"] in CHANGING | {"Encrypt", "Decrypt"}}
+    assert worked - {None} == {planned}  # of a call that a fault has struck no key is known
+    (key,) = assert_documented(stage)["keys"]
+    assert (key["outcome"], key["key_arn"], key["aliases"][0]) == ("changed", planned, "alias/one")
+    assert key["canary"]["verdict"] == "passed" and any("A first try failed" in text for text in key["warnings"])
+    (record,) = stage.journal["keys"]
+    assert (record["key_id"], record["key_arn"], record["status"]) == ("alias/one", planned, "done")
+
+
 # -- in two runs -------------------------------------------------------------------------------------------------------
 
 
@@ -637,6 +667,7 @@ def scenario_prepared_in_one_run_and_changed_in_another_without_the_plaintext(st
     specs = (SYMMETRIC, "HMAC_256", "ECC_NIST_P256")
     keys = [stage.key(f"k{number}", spec) for number, spec in enumerate(specs)]
     checks = [work(stage, key["key_id"], spec) for key, spec in zip(keys, specs)]
+    stage.key("other", SYMMETRIC)
     path = stage.root / "stage.json"
     fast = {"GetParametersForImport": 1000}
     before = stage.lab.mark()
@@ -654,6 +685,14 @@ def scenario_prepared_in_one_run_and_changed_in_another_without_the_plaintext(st
     stage.lab.emulator.config(clock_offset_seconds=3600)
     before = stage.lab.mark()
     names = [{"key_id": key["key_id"]} for key in keys]
+    first, other = (stage.lab.metadata(name)["KeyId"] for name in ("alias/k0", "alias/other"))
+    stage.lab.kms.update_alias(AliasName="alias/k0", TargetKeyId=other)
+    moved = stage.run(keys=names, stage_path=str(path), report_path="")
+    assert moved.status == 2 and moved.says("Nothing was changed, since a key is refused: alias/k0: alias/k0 led to")
+    assert stage.lab.changing_calls(before) == []
+
+    stage.lab.kms.update_alias(AliasName="alias/k0", TargetKeyId=first)
+    before = stage.lab.mark()
     changed = stage.run(keys=names, stage_path=str(path), batch_size=2)
 
     assert changed.status == 0, changed.output

@@ -64,6 +64,11 @@ def alias_of(key_id: str) -> str | None:
     return name if name.startswith("alias/") else None
 
 
+def same_key(arn: str, other: str) -> bool:
+    """Whether two ARNs name one key: related multi-Region keys share account and key ID, and no others do."""
+    return arn.split(":")[4:] == other.split(":")[4:]
+
+
 def arn_in(arn: str, region: str) -> str:
     """The ARN of the related multi-Region key in another Region: they share account and key ID."""
     parts = arn.split(":")

@@ -33,9 +33,9 @@ from .files import check_directory
 from .files import owner_problem
 from .files import read_private_file
 from .identifiers import alias_of
-from .identifiers import arn_in
 from .identifiers import key_id_of
 from .identifiers import material_id_problem
+from .identifiers import same_key
 from .models import Evidence
 from .models import Key
 from .models import Request
@@ -122,7 +122,7 @@ def by_alias(prepared: Mapping[str, Prepared]) -> dict[str, str]:
 def moved_problem(aliases: Mapping[str, str], path: str, key_id: str, key: Key) -> str | None:
     """Why the name of a key stands for another one now than at the preparation, or None. aliases: those of by_alias."""
     prepared = aliases.get(alias_of(key_id) or "")
-    if prepared is None or arn_in(prepared, key.region) == key.arn:
+    if prepared is None or same_key(prepared, key.arn):
         return None
     return (
         f"{key_id} led to the key {prepared} when {path} was prepared, and leads to {key.arn} now; prepare it again, "
