@@ -285,6 +285,7 @@ extends_documentation_fragment:
   - amazon.aws.boto3
   - byok.aws._attributes
   - byok.aws._attributes.actiongroup_aws
+  - byok.aws._expected_account
 attributes:
   check_mode:
     support: full
@@ -545,7 +546,7 @@ kms_keys:
       type: dict
       contains:
         code:
-          description: The error code of AWS, or V(InvalidInput), V(RefusedByPlan), V(WaitTimeout), V(ConnectionFailure).
+          description: The error code of AWS, or V(InvalidInput), V(RefusedByPlan), V(WrongAccount), V(WaitTimeout), V(ConnectionFailure).
           type: str
           returned: on failure
         message:

@@ -224,6 +224,7 @@ extends_documentation_fragment:
   - amazon.aws.boto3
   - byok.aws._attributes
   - byok.aws._attributes.actiongroup_aws
+  - byok.aws._expected_account
 attributes:
   check_mode:
     support: full
@@ -445,7 +446,8 @@ kms_keys:
       contains:
         code:
           description: >-
-            The error code of AWS, or V(InvalidInput), V(RefusedByPlan), V(CanaryFailed), V(WaitTimeout), V(ConnectionFailure).
+            The error code of AWS, or V(InvalidInput), V(RefusedByPlan), V(WrongAccount), V(CanaryFailed), V(WaitTimeout),
+            V(ConnectionFailure).
           type: str
           returned: on failure
         message:

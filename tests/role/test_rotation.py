@@ -526,6 +526,18 @@ def scenario_material_of_another_key_stops_the_run_untouched(stage: Stage) -> No
     assert report["keys"][0]["canary"] is None
 
 
+def scenario_keys_of_another_account_stop_the_run_and_are_only_described(stage: Stage) -> None:
+    keys = [stage.key("key", SYMMETRIC)]
+    before = stage.lab.mark()
+
+    run = stage.run(keys=keys, expected_account="999999999999")
+
+    assert run.status == 2 and run.says("Nothing was changed, since a key is refused: alias/key: the key alias/key is")
+    assert run.says("and expected_account is 999999999999")
+    assert set(stage.lab.calls(before)) == {"DescribeKey"}
+    assert assert_documented(stage)["keys"][0]["error"]["code"] == "WrongAccount"
+
+
 def scenario_what_cannot_be_meant_is_refused_before_anything_is_read(stage: Stage) -> None:
     keys = [stage.key("key", SYMMETRIC)]
     before = stage.lab.mark()
@@ -537,8 +549,10 @@ def scenario_what_cannot_be_meant_is_refused_before_anything_is_read(stage: Stag
     # What Ansible's own check of arguments would show.
     bare = stage.run(keys=[keys[0]["key_material"]])
     misspelt = stage.run(keys=[{"key_id": "alias/key", "key_materal": keys[0]["key_material"]}])
+    account = stage.run(keys=keys, expected_account="12345678901")
 
-    assert [run.status for run in (alias, named, window, nowhere, bare, misspelt)] == [2] * 6
+    assert [run.status for run in (alias, named, window, nowhere, bare, misspelt, account)] == [2] * 7
+    assert account.says("kms_material_rotation_expected_account must have 12 digits, in quotes. Nothing was done")
     assert bare.says("Every entry of kms_material_rotation_keys has to be a dictionary with a key_id; 1 of 1 are not")
     assert misspelt.says("have options that there are not: key_materal. Nothing was done")
     assert alias.says(
@@ -643,7 +657,7 @@ def scenario_an_alias_that_moves_after_the_plan_takes_no_other_key_along(stage: 
     stage.interlope("Show the plan", "alias/one", other)
     before = stage.lab.mark()
 
-    run = stage.run(keys=keys, wait_timeout=0)
+    run = stage.run(keys=keys, wait_timeout=0, expected_account=planned.split(":")[4])
 
     calls = stage.lab.emulator.calls()[before:]
     assert run.status == 0, run.output
@@ -798,7 +812,11 @@ def scenario_emergency_deletion(stage: Stage) -> None:
 
     unconfirmed = stage.finish(stage.spawn(*wanted, "-e", "emergency_delete_confirm=1"))
     planned = stage.finish(stage.spawn(*wanted, "--check"))
+    other = ("-e", "emergency_delete_confirm=2", "-e", "emergency_delete_expected_account=999999999999")
+    elsewhere = stage.finish(stage.spawn(*wanted, *other, "-e", "emergency_delete_look_again=0"))
 
+    assert elsewhere.status == 2 and elsewhere.says("NOT EVERY KEY IS CUT OFF")
+    assert elsewhere.says("and expected_account is 999999999999")
     assert unconfirmed.status == 2 and unconfirmed.says("This deletes all material of 2 keys: alias/one is arn:")
     account = stage.lab.metadata("alias/one")["AWSAccountId"]
     assert unconfirmed.says(f"Account {account}.") and unconfirmed.says(stage.lab.metadata("alias/two")["Arn"])
@@ -837,7 +855,8 @@ def scenario_renewal_of_what_expires_soon(stage: Stage) -> None:
         stage.lab.metadata("alias/mac")["Arn"]: {"key_material": stage.material("HMAC_256"), "valid_for": "180d"},
         "alias/later": {"key_material": later["key_material"]},
     }
-    wanted = ("byok.aws.renew", "--extra-vars", json.dumps({"renew_materials": given, "renew_expiring_within": "20d"}))
+    limits = {"renew_expiring_within": "20d", "renew_expected_account": stage.lab.metadata("alias/mac")["AWSAccountId"]}
+    wanted = ("byok.aws.renew", "--extra-vars", json.dumps({"renew_materials": given, **limits}))
     check = work(stage, "alias/soon", SYMMETRIC)
     before, calls = days_left(stage), stage.lab.mark()
 

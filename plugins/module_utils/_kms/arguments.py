@@ -46,6 +46,7 @@ def one_or_many(per_key: Spec, defaults: Mapping[str, Any], common: Spec) -> Spe
         "keys": {"type": "list", "elements": "dict", "no_log": False, "options": entry},
         "request_rates": {"type": "dict"},
         "journal_path": {"type": "path"},
+        "expected_account": {"type": "str"},
         **common,
         **top,
     }

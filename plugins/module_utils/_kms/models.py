@@ -175,7 +175,7 @@ class Request:
     """What the caller wants of one key. Holds facts about the material offered, never its bytes.
 
     key_id: what messages call the key. identifier: what KMS is asked for, where that is something else: the ARN once a
-    name is resolved, since a name may lead to another key a moment later.
+    name is resolved, since a name may lead to another key a moment later. expected_account: where the key has to be.
     offered: "plaintext", "wrapped" (EncryptedKeyMaterial with its ImportToken), "prepared" (the same from an earlier
     run) or None. stage: "prepare" when only the preparation is wanted. regions: those of a multi-Region key that are
     meant; empty for the one Region of the connection.
@@ -200,6 +200,7 @@ class Request:
     regions: tuple[str, ...] = ()
     lift_cut_off: bool = False
     identifier: str | None = None
+    expected_account: str | None = None
 
     @property
     def target(self) -> str:

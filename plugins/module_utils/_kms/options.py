@@ -15,6 +15,7 @@ from typing import Any
 from typing import Callable
 from typing import TypeVar
 
+from . import account
 from . import lineage
 from . import stage
 from .errors import AnsibleKMSError
@@ -117,6 +118,7 @@ def read_stage(options: Mapping[str, Any]) -> Stage | None:
 
 def read_wishes(options: Mapping[str, Any], region: str | None) -> list[Wish]:
     """The wishes of a whole call, in the order given. Raises AnsibleKMSError for the first that cannot be meant."""
+    account.check_account(options.get("expected_account"))
     entries = options.get("keys")
     if entries is None:
         return [read_wish(options, region)]
@@ -150,7 +152,7 @@ def read_wish(options: Mapping[str, Any], region: str | None) -> Wish:
     try:
         return _read_wish(options, key_id, region)
     except AnsibleKMSError as error:
-        raise invalid(f"key {key_id}: {error.message}") from None
+        raise AnsibleKMSError(f"key {key_id}: {error.message}", code=error.code) from None
 
 
 def called(options: Mapping[str, Any]) -> str:
@@ -162,6 +164,7 @@ def _read_wish(options: Mapping[str, Any], key_id: str, region: str | None) -> W
     problem = key_id_problem(str(options["key_id"]), region)
     if problem:
         raise invalid(f"key_id: {problem}")
+    account.check_identifier(str(options["key_id"]), options.get("expected_account"))
     _check_stage(options)
     _check_combinations(options)
     if options.get("stage") == "change":
@@ -268,6 +271,7 @@ def _request(options: Mapping[str, Any], key_id: str, offered: str | None) -> Re
     }
     return Request(
         key_id=key_id,
+        expected_account=options.get("expected_account"),
         identifier=str(options["key_id"]) if key_id != options["key_id"] else None,
         state=options["state"],
         offered=offered,
