@@ -84,6 +84,7 @@ def test_initialised_valid_and_tested(project):
 
 @pytest.mark.parametrize("way", ["file", "env", "lookup"])
 def test_created_unchanged_and_destroyed(project, way):
+    project.settings["account"] = "123456789012"
     project.give(way, material(SYMMETRIC))
 
     project.apply()
