@@ -136,6 +136,7 @@ extends_documentation_fragment:
   - amazon.aws.boto3
   - byok.aws._attributes
   - byok.aws._attributes.actiongroup_aws
+  - byok.aws._expected_account
 attributes:
   check_mode:
     support: full
@@ -154,6 +155,8 @@ notes:
   - Tags whose name begins with C(byok:) are the collection's own. O(tags) neither sets nor removes them.
   - A key that exists costs four reads - C(DescribeKey), C(GetKeyPolicy), C(ListResourceTags) and C(ListAliases). Policy, tags and
     aliases may be hidden from the caller where nothing is wished of them; they are not set in the result then.
+  - Where there is no key that shows the account, neither the one that is meant nor another of the Region, O(expected_account) costs one
+    C(sts:GetCallerIdentity), at O(endpoint_url) if that is set.
   - Before a key is created for an O(alias), the keys of the Region are listed, and those looked at that have no alias.
 seealso:
   - module: byok.aws.kms_imported_material
@@ -366,7 +369,7 @@ error:
   type: dict
   contains:
     code:
-      description: The error code of AWS, or V(InvalidInput), V(RefusedByPlan), V(WaitTimeout), V(ConnectionFailure).
+      description: The error code of AWS, or V(InvalidInput), V(RefusedByPlan), V(WrongAccount), V(WaitTimeout), V(ConnectionFailure).
       type: str
       returned: on failure
     message:
@@ -418,6 +421,7 @@ ARGUMENT_SPEC = {
     "pending_window": {"type": "int", "aliases": ["deletion_delay"]},
     "wait": {"type": "bool", "default": True},
     "wait_timeout": {"type": "int", "default": 120},
+    "expected_account": {"type": "str"},
 }
 
 
@@ -435,6 +439,7 @@ def manage(ending):
         check_mode=module.check_mode,
         with_diff=module._diff,
         ending=ending,
+        identify=lambda: module.client("sts", config=client_config()).get_caller_identity()["Account"],
     )
     for warning in outcome.warnings:
         module.warn(warning)

@@ -22,6 +22,7 @@ options:
     description:
       - The key, as key ID, key ARN, alias name (with C(alias/)) or alias ARN.
       - An ARN must name the Region and the account that the connection uses.
+      - An alias is resolved once. The task goes on with the same key, also when somebody leads the alias elsewhere meanwhile.
       - Exactly one of O(key_id) and O(keys) is required.
     type: str
   keys:
@@ -39,6 +40,12 @@ options:
         description: The key, as in O(key_id).
         type: str
         required: true
+      name:
+        description:
+          - What messages call the key, and under which name a preparation is kept (O(stage_path)). The default is O(keys[].key_id).
+          - For a key that is given by its ARN, because its alias was resolved before, as by the role
+            P(byok.aws.kms_material_rotation#role).
+        type: str
       state:
         description: For this key, as in O(state).
         type: str
@@ -116,6 +123,7 @@ options:
         that is given, too, is not even read. With O(state=present) it is imported where it is missing, and nothing is deleted.
       - A key that is C(Disabled) is enabled by each of the two imports, and disabled again right after it.
       - A preparation can be used for 24 hours; one with less than 15 minutes left, or with more than 24 hours, is refused.
+      - A key under an alias that led to another key at the preparation is refused, too.
     type: str
     choices: [prepare, change]
   stage_path:
@@ -277,6 +285,7 @@ extends_documentation_fragment:
   - amazon.aws.boto3
   - byok.aws._attributes
   - byok.aws._attributes.actiongroup_aws
+  - byok.aws._expected_account
 attributes:
   check_mode:
     support: full
@@ -537,7 +546,7 @@ kms_keys:
       type: dict
       contains:
         code:
-          description: The error code of AWS, or V(InvalidInput), V(RefusedByPlan), V(WaitTimeout), V(ConnectionFailure).
+          description: The error code of AWS, or V(InvalidInput), V(RefusedByPlan), V(WrongAccount), V(WaitTimeout), V(ConnectionFailure).
           type: str
           returned: on failure
         message:

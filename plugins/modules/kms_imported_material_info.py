@@ -40,10 +40,14 @@ extends_documentation_fragment:
   - amazon.aws.boto3
   - byok.aws._attributes
   - byok.aws._attributes.actiongroup_aws
+  - byok.aws._expected_account
   - byok.aws._attributes.info_module
 requirements:
   - python >= 3.9
   - botocore >= 1.38.31
+notes:
+  - Without O(key_ids), keys in another account than O(expected_account) make the task fail. In a Region without any key that costs one
+    C(sts:GetCallerIdentity), at O(endpoint_url) if that is set.
 seealso:
   - module: byok.aws.kms_imported_material
   - module: amazon.aws.kms_key_info
@@ -226,7 +230,7 @@ kms_keys:
       type: dict
       contains:
         code:
-          description: The error code of AWS.
+          description: The error code of AWS, or V(InvalidInput), V(WrongAccount).
           returned: on failure
           type: str
         message:
@@ -256,14 +260,20 @@ def look(ending):
         "key_ids": {"type": "list", "elements": "str", "no_log": False},
         "expiring_within": {"type": "str"},
         "request_rates": {"type": "dict"},
+        "expected_account": {"type": "str"},
     }
     module = AnsibleAWSModule(argument_spec=spec, supports_check_mode=True)
+
+    def identify():
+        return module.client("sts", config=client_config()).get_caller_identity()["Account"]
+
     try:
         within = read_duration("expiring_within", module.params["expiring_within"])
         rates = read_rates(module.params["request_rates"])
         require_botocore("to read the materials of symmetric keys")
         client = module.client("kms", config=client_config())
-        found = inventory.survey(client, module.params["key_ids"], Pacer(rates, ending))
+        account = inventory.Account(module.params["expected_account"], identify)
+        found = inventory.survey(client, module.params["key_ids"], Pacer(rates, ending), account)
     except AnsibleKMSError as error:
         module.fail_json(msg=error.sentence, error={"code": error.code, "message": error.sentence})
     for warning in inventory.warnings(found):

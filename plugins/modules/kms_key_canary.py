@@ -54,13 +54,15 @@ extends_documentation_fragment:
   - amazon.aws.boto3
   - byok.aws._attributes
   - byok.aws._attributes.actiongroup_aws
+  - byok.aws._expected_account
   - byok.aws._attributes.info_module
 requirements:
   - python >= 3.9
 notes:
   - A canary holds random data, a ciphertext, MAC or signature of it, and public keys. None of that is a secret.
   - A key that is not enabled, a key usage without a canary and missing permissions are told in RV(canaries[].note). They are no
-    failure of the task, and neither is a canary that fails - look at RV(canaries[].verdict).
+    failure of the task, and neither is a canary that fails, or a key of another account than O(expected_account) - look at
+    RV(canaries[].verdict).
 seealso:
   - module: byok.aws.kms_imported_material
 """
@@ -146,6 +148,19 @@ canaries:
       type: str
       returned: always
       sample: the key is Disabled
+    error:
+      description: Why the key could not be read, or is refused.
+      type: dict
+      returned: always
+      contains:
+        code:
+          description: The error code of AWS, or V(InvalidInput), V(WrongAccount), V(ConnectionFailure).
+          type: str
+          returned: on failure
+        message:
+          description: What is wrong, on which key, and what to do.
+          type: str
+          returned: on failure
     canary:
       description: What to give as O(keys[].canary) later.
       type: dict
@@ -169,13 +184,19 @@ ARGUMENT_SPEC = {
     "keys": {"type": "list", "elements": "dict", "required": True, "no_log": False, "options": ENTRY},
     "take": {"type": "bool", "default": True},
     "wait_timeout": {"type": "int", "default": 30},
+    "expected_account": {"type": "str"},
 }
 
 
 def look(ending):
     module = AnsibleAWSModule(argument_spec=ARGUMENT_SPEC, supports_check_mode=True)
     options = module.params
-    wishes = [Wanted(**entry, take=options["take"], patience=options["wait_timeout"]) for entry in options["keys"]]
+    common = {
+        "take": options["take"],
+        "patience": options["wait_timeout"],
+        "expected_account": options["expected_account"],
+    }
+    wishes = [Wanted(**entry, **common) for entry in options["keys"]]
     client = module.client("kms", config=client_config())
     try:
         canaries = visit_all(client, wishes, module.region, ending)

@@ -27,6 +27,7 @@ options:
       - The key to replace, as key ID, key ARN, alias name (with C(alias/)) or alias ARN.
       - An alias leads to the new key once it has moved. The task looks then whether the material given is that of the new key. If so,
         there is nothing to do but what is still unfinished; if not, the new key is the next one to be replaced.
+      - An alias is resolved once. No alias moves that somebody has led elsewhere since the task has planned its move.
       - Exactly one of O(key_id) and O(keys) is required.
     type: str
   keys:
@@ -41,6 +42,12 @@ options:
         description: The key, as in O(key_id).
         type: str
         required: true
+      name:
+        description:
+          - What messages call the key. The default is O(keys[].key_id).
+          - For a key that is given by its ARN, because its alias was resolved before, as by the role
+            P(byok.aws.kms_material_rotation#role). An alias that leads neither to this key nor to the one in its place is refused.
+        type: str
       key_material:
         description: For this key, as in O(key_material).
         type: str
@@ -217,6 +224,7 @@ extends_documentation_fragment:
   - amazon.aws.boto3
   - byok.aws._attributes
   - byok.aws._attributes.actiongroup_aws
+  - byok.aws._expected_account
 attributes:
   check_mode:
     support: full
@@ -438,7 +446,8 @@ kms_keys:
       contains:
         code:
           description: >-
-            The error code of AWS, or V(InvalidInput), V(RefusedByPlan), V(CanaryFailed), V(WaitTimeout), V(ConnectionFailure).
+            The error code of AWS, or V(InvalidInput), V(RefusedByPlan), V(WrongAccount), V(CanaryFailed), V(WaitTimeout),
+            V(ConnectionFailure).
           type: str
           returned: on failure
         message:

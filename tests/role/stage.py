@@ -58,6 +58,7 @@ class Stage:
     lab: Lab
     canaries: Canaries = field(default_factory=Canaries)
     seen: list[str] = field(default_factory=list)
+    environment: dict[str, str] = field(default_factory=dict)
     tally: Callable[[str], None] = print
 
     @property
@@ -100,6 +101,14 @@ class Stage:
         self.lab.kms.create_alias(AliasName=f"alias/{name}", TargetKeyId=key_id)
         return self.entry(f"alias/{name}", key_spec, **options)
 
+    def interlope(self, task: str, alias: str, key_id: str) -> None:
+        """From now on somebody leads an alias to another key right before this task of a run."""
+        self.environment = {
+            "ANSIBLE_CALLBACK_PLUGINS": str(Path(__file__).resolve().parent / "callback_plugins"),
+            "ANSIBLE_CALLBACKS_ENABLED": "interloper",
+            "BYOK_INTERLOPER": json.dumps({"task": task, "alias": alias, "key_id": key_id}),
+        }
+
     def start(self, *options: str, **variables: Any) -> subprocess.Popen[str]:
         """ansible-playbook, in a process group of its own."""
         given = {
@@ -118,6 +127,7 @@ class Stage:
             "ANSIBLE_LOCALHOST_WARNING": "false",
             "ANSIBLE_INVENTORY_UNPARSED_WARNING": "false",
             "ANSIBLE_NOCOLOR": "true",
+            **self.environment,
         }
         return subprocess.Popen(
             [sys.executable, "-c", _HEARS_CTRL_C, "-m", "ansible", "playbook", *arguments],

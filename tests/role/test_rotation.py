@@ -24,6 +24,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from lab import CHANGING
 from materials import KINDS
 from materials import import_elsewhere
 from materials import material
@@ -525,6 +526,18 @@ def scenario_material_of_another_key_stops_the_run_untouched(stage: Stage) -> No
     assert report["keys"][0]["canary"] is None
 
 
+def scenario_keys_of_another_account_stop_the_run_and_are_only_described(stage: Stage) -> None:
+    keys = [stage.key("key", SYMMETRIC)]
+    before = stage.lab.mark()
+
+    run = stage.run(keys=keys, expected_account="999999999999")
+
+    assert run.status == 2 and run.says("Nothing was changed, since a key is refused: alias/key: the key alias/key is")
+    assert run.says("and expected_account is 999999999999")
+    assert set(stage.lab.calls(before)) == {"DescribeKey"}
+    assert assert_documented(stage)["keys"][0]["error"]["code"] == "WrongAccount"
+
+
 def scenario_what_cannot_be_meant_is_refused_before_anything_is_read(stage: Stage) -> None:
     keys = [stage.key("key", SYMMETRIC)]
     before = stage.lab.mark()
@@ -536,8 +549,10 @@ def scenario_what_cannot_be_meant_is_refused_before_anything_is_read(stage: Stag
     # What Ansible's own check of arguments would show.
     bare = stage.run(keys=[keys[0]["key_material"]])
     misspelt = stage.run(keys=[{"key_id": "alias/key", "key_materal": keys[0]["key_material"]}])
+    account = stage.run(keys=keys, expected_account="12345678901")
 
-    assert [run.status for run in (alias, named, window, nowhere, bare, misspelt)] == [2] * 6
+    assert [run.status for run in (alias, named, window, nowhere, bare, misspelt, account)] == [2] * 7
+    assert account.says("kms_material_rotation_expected_account must have 12 digits, in quotes. Nothing was done")
     assert bare.says("Every entry of kms_material_rotation_keys has to be a dictionary with a key_id; 1 of 1 are not")
     assert misspelt.says("have options that there are not: key_materal. Nothing was done")
     assert alias.says(
@@ -630,6 +645,35 @@ def scenario_ctrl_c_leaves_no_key_down_and_the_next_run_knows_what_was_done(stag
     assert [path.name for path in stage.root.glob("journal.json*")] == ["journal.json"]
 
 
+# -- an alias that moves -----------------------------------------------------------------------------------------------
+
+
+def scenario_an_alias_that_moves_after_the_plan_takes_no_other_key_along(stage: Stage) -> None:
+    """Through change, rescue, verification, canary, report and journal it is the planned key, under the name given."""
+    keys = [stage.key("one", SYMMETRIC)]
+    stage.key("two", SYMMETRIC)
+    planned, other = (stage.lab.metadata(f"alias/{name}")["Arn"] for name in ("one", "two"))
+    stage.lab.emulator.faults(lost_imports(2))
+    stage.interlope("Show the plan", "alias/one", other)
+    before = stage.lab.mark()
+
+    run = stage.run(keys=keys, wait_timeout=0, expected_account=planned.split(":")[4])
+
+    calls = stage.lab.emulator.calls()[before:]
+    assert run.status == 0, run.output
+    assert stage.lab.metadata("alias/one")["Arn"] == other
+    assert [(call["operation"], call["key_arn"]) for call in calls if "alias/" in str(call["key"])] == [
+        ("DescribeKey", planned)
+    ]
+    worked = {call["key_arn"] for call in calls if call["operation"] in CHANGING | {"Encrypt", "Decrypt"}}
+    assert worked - {None} == {planned}  # of a call that a fault has struck no key is known
+    (key,) = assert_documented(stage)["keys"]
+    assert (key["outcome"], key["key_arn"], key["aliases"][0]) == ("changed", planned, "alias/one")
+    assert key["canary"]["verdict"] == "passed" and any("A first try failed" in text for text in key["warnings"])
+    (record,) = stage.journal["keys"]
+    assert (record["key_id"], record["key_arn"], record["status"]) == ("alias/one", planned, "done")
+
+
 # -- in two runs -------------------------------------------------------------------------------------------------------
 
 
@@ -637,6 +681,7 @@ def scenario_prepared_in_one_run_and_changed_in_another_without_the_plaintext(st
     specs = (SYMMETRIC, "HMAC_256", "ECC_NIST_P256")
     keys = [stage.key(f"k{number}", spec) for number, spec in enumerate(specs)]
     checks = [work(stage, key["key_id"], spec) for key, spec in zip(keys, specs)]
+    stage.key("other", SYMMETRIC)
     path = stage.root / "stage.json"
     fast = {"GetParametersForImport": 1000}
     before = stage.lab.mark()
@@ -654,6 +699,14 @@ def scenario_prepared_in_one_run_and_changed_in_another_without_the_plaintext(st
     stage.lab.emulator.config(clock_offset_seconds=3600)
     before = stage.lab.mark()
     names = [{"key_id": key["key_id"]} for key in keys]
+    first, other = (stage.lab.metadata(name)["KeyId"] for name in ("alias/k0", "alias/other"))
+    stage.lab.kms.update_alias(AliasName="alias/k0", TargetKeyId=other)
+    moved = stage.run(keys=names, stage_path=str(path), report_path="")
+    assert moved.status == 2 and moved.says("Nothing was changed, since a key is refused: alias/k0: alias/k0 led to")
+    assert stage.lab.changing_calls(before) == []
+
+    stage.lab.kms.update_alias(AliasName="alias/k0", TargetKeyId=first)
+    before = stage.lab.mark()
     changed = stage.run(keys=names, stage_path=str(path), batch_size=2)
 
     assert changed.status == 0, changed.output
@@ -759,7 +812,11 @@ def scenario_emergency_deletion(stage: Stage) -> None:
 
     unconfirmed = stage.finish(stage.spawn(*wanted, "-e", "emergency_delete_confirm=1"))
     planned = stage.finish(stage.spawn(*wanted, "--check"))
+    other = ("-e", "emergency_delete_confirm=2", "-e", "emergency_delete_expected_account=999999999999")
+    elsewhere = stage.finish(stage.spawn(*wanted, *other, "-e", "emergency_delete_look_again=0"))
 
+    assert elsewhere.status == 2 and elsewhere.says("NOT EVERY KEY IS CUT OFF")
+    assert elsewhere.says("and expected_account is 999999999999")
     assert unconfirmed.status == 2 and unconfirmed.says("This deletes all material of 2 keys: alias/one is arn:")
     account = stage.lab.metadata("alias/one")["AWSAccountId"]
     assert unconfirmed.says(f"Account {account}.") and unconfirmed.says(stage.lab.metadata("alias/two")["Arn"])
@@ -798,7 +855,8 @@ def scenario_renewal_of_what_expires_soon(stage: Stage) -> None:
         stage.lab.metadata("alias/mac")["Arn"]: {"key_material": stage.material("HMAC_256"), "valid_for": "180d"},
         "alias/later": {"key_material": later["key_material"]},
     }
-    wanted = ("byok.aws.renew", "--extra-vars", json.dumps({"renew_materials": given, "renew_expiring_within": "20d"}))
+    limits = {"renew_expiring_within": "20d", "renew_expected_account": stage.lab.metadata("alias/mac")["AWSAccountId"]}
+    wanted = ("byok.aws.renew", "--extra-vars", json.dumps({"renew_materials": given, **limits}))
     check = work(stage, "alias/soon", SYMMETRIC)
     before, calls = days_left(stage), stage.lab.mark()
 

@@ -84,6 +84,7 @@ def test_initialised_valid_and_tested(project):
 
 @pytest.mark.parametrize("way", ["file", "env", "lookup"])
 def test_created_unchanged_and_destroyed(project, way):
+    project.settings["account"] = "123456789012"
     project.give(way, material(SYMMETRIC))
 
     project.apply()
@@ -325,6 +326,8 @@ def test_an_empty_environment_variable_is_named(project):
         ({"file": None, "lookup": "{{ lookup('env', 'A') }}"}, "without {{ }}"),
         ({"key_arn": "alias/payments"}, "has to be the ARN of a key"),
         ({"connection": {"secret_key": "made up"}}, "Credentials would lie in the state"),
+        ({"account": "12345678901"}, "expected_account has to have 12 digits"),
+        ({"account": "999999999999"}, "of a key in another account"),
         ({"strategy": "alias"}, "strategy has to be"),
         ({"valid_to": "tomorrow"}, "valid_to has to be an instant"),
         ({"valid_for_days": 365}, "a whole number from 1 to 364"),

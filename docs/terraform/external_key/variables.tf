@@ -144,6 +144,12 @@ variable "connection" {
   nullable    = false
 }
 
+variable "expected_account" {
+  description = "The account in which the key has to be, as 12 digits. In another one no material is imported. Any account when not set."
+  type        = string
+  default     = null
+}
+
 variable "ansible_playbook" {
   description = "The command that runs Ansible's playbooks."
   type        = string

@@ -23,11 +23,13 @@ locals {
     } : name => value if value != null
   }
 
+  account = { for name, value in { expected_account = var.expected_account } : name => value if value != null }
+
   # To the playbook a request is text, whatever stands in the variables. The one expression goes a way of its own.
-  key = {
+  key = merge(local.account, {
     key        = var.key_arn
     connection = merge(var.connection, { region = try(split(":", var.key_arn)[3], "") })
-  }
+  })
   request = merge(local.key, {
     strategy = var.strategy
     version  = var.material_version
@@ -78,6 +80,10 @@ resource "terraform_data" "life" {
     precondition {
       condition     = length(local.ways) == 1
       error_message = "Say in exactly one of key_material_file, key_material_env and key_material_lookup where the material is."
+    }
+    precondition {
+      condition     = var.expected_account == null || try(split(":", var.key_arn)[4], "") == var.expected_account
+      error_message = "key_arn is the ARN of a key in another account than expected_account."
     }
     precondition {
       condition     = var.valid_to == null || var.valid_for_days == null

@@ -160,6 +160,17 @@ variable "connection" {
   }
 }
 
+variable "expected_account" {
+  description = "The account in which the key has to be, as 12 digits. A key of another account is refused. Any account when not set."
+  type        = string
+  default     = null
+
+  validation {
+    condition     = var.expected_account == null || can(regex("^[0-9]{12}$", var.expected_account))
+    error_message = "expected_account has to have 12 digits."
+  }
+}
+
 variable "ansible_playbook" {
   description = "The command that runs Ansible's playbooks, with the collection byok.aws where it finds it. May have arguments."
   type        = string

@@ -39,13 +39,14 @@ def one_or_many(per_key: Spec, defaults: Mapping[str, Any], common: Spec) -> Spe
     """
     every: Spec = {**MATERIAL, **per_key}
     filled = {**_DEFAULTS, **defaults}
-    entry = {"key_id": {"type": "str", "required": True}, **every}
+    entry = {"key_id": {"type": "str", "required": True}, "name": {"type": "str"}, **every}
     top = {name: {**one, "default": filled[name]} if name in filled else one for name, one in every.items()}
     return {
         "key_id": {"type": "str"},
         "keys": {"type": "list", "elements": "dict", "no_log": False, "options": entry},
         "request_rates": {"type": "dict"},
         "journal_path": {"type": "path"},
+        "expected_account": {"type": "str"},
         **common,
         **top,
     }

@@ -25,6 +25,10 @@ from typing import Callable
 from . import api
 from . import models
 from . import specs
+from .account import check_account
+from .account import check_identifier
+from .account import require_account
+from .errors import WRONG_ACCOUNT
 from .errors import AnsibleKMSError
 from .errors import invalid
 from .identifiers import key_id_problem
@@ -60,6 +64,7 @@ class Wanted:
     expected_key_material_id: str | None = None
     take: bool = True
     patience: float = 30
+    expected_account: str | None = None
 
 
 @dataclass(frozen=True)
@@ -75,7 +80,12 @@ class Finding:
 def visit_all(
     client: Any, wishes: Sequence[Wanted], region: str | None, ending: Ending | None = None
 ) -> list[dict[str, Any]]:
-    """The entries of the result, in the order of the wishes. Raises AnsibleKMSError when the run was asked to end."""
+    """The entries of the result, in the order of the wishes.
+
+    Raises AnsibleKMSError when the run was asked to end, and before KMS is asked for what cannot be meant.
+    """
+    for one in wishes:
+        check_account(one.expected_account)
     pacer = Pacer(stop=ending)
     with told_when_interrupted("the look at every key", pacer.stop):
         return each(lambda one: visit(api.Connection(client, one.key_id, Turns(pacer)), one, region), wishes)
@@ -86,17 +96,21 @@ def visit(kms: api.Connection, wanted: Wanted, region: str | None = None) -> dic
     try:
         key = _described(kms, wanted, region)
     except AnsibleKMSError as error:
-        verdict = "failed" if wanted.canary else "skipped"
-        return {**_about(wanted, None, []), **_told(Finding(_kind_of(wanted.canary), verdict, error.sentence))}
+        verdict = "failed" if wanted.canary or error.code == WRONG_ACCOUNT else "skipped"
+        told = _told(Finding(_kind_of(wanted.canary), verdict, error.sentence))
+        return {**_about(wanted, None, []), **told, "error": {"code": error.code, "message": error.sentence}}
     finding = prove(kms, key, wanted) if wanted.canary else take(kms, key) if wanted.take else Finding()
-    return {**_about(wanted, key, aliases(kms, key)), **_told(finding)}
+    return {**_about(wanted, key, aliases(kms, key)), **_told(finding), "error": None}
 
 
 def _described(kms: api.Connection, wanted: Wanted, region: str | None) -> Key:
     problem = key_id_problem(wanted.key_id, region)
     if problem:
         raise invalid(f"key_id {wanted.key_id}: {problem}")
-    return api.describe_key(kms, wanted.key_id)
+    check_identifier(wanted.key_id, wanted.expected_account)
+    key = api.describe_key(kms, wanted.key_id)
+    require_account(wanted.key_id, key.arn, wanted.expected_account)
+    return key
 
 
 def _about(wanted: Wanted, key: Key | None, names: list[str]) -> dict[str, Any]:

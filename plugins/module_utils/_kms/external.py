@@ -61,6 +61,7 @@ class KeyWish:
     move_alias: bool = False
     wait: bool = True
     wait_timeout: int = 120
+    expected_account: str | None = None
 
     @property
     def name(self) -> str:

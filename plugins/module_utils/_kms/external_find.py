@@ -20,6 +20,9 @@ from . import api
 from . import external_api
 from . import models
 from . import waiters
+from .account import Identify
+from .account import require_account
+from .account import require_caller
 from .errors import AnsibleKMSError
 from .errors import refused
 from .external import TOKEN_TAG
@@ -34,11 +37,16 @@ T = TypeVar("T")
 UNSEEN = ("AccessDeniedException", "NotFoundException", "InvalidArnException")
 
 
-def find(kms: api.Connection, wish: KeyWish) -> Found:
-    """The key that is meant, with everything that is known of it. Raises AnsibleKMSError."""
+def find(kms: api.Connection, wish: KeyWish, identify: Identify) -> Found:
+    """The key that is meant, with everything that is known of it. Raises AnsibleKMSError.
+
+    identify: tells the account of the credentials, where one is expected and no key shows it.
+    """
     found = _found(kms, wish)
     if found.key is None:
+        require_caller(found.known, wish.expected_account, identify)
         return found
+    require_account(wish.name, found.key.arn, wish.expected_account)
     key = settled(kms, wish, found.key)
     kms.young = wish.wait and key.now - key.creation_date < YOUNG
     if key.in_deletion and wish.present and external_api.symmetric_with_history(key):

@@ -17,6 +17,7 @@ from typing import Callable
 from . import api
 from . import external_api
 from . import external_find
+from .account import Identify
 from .errors import INTERRUPTED
 from .errors import AnsibleKMSError
 from .errors import error_fields
@@ -83,22 +84,32 @@ def run(
     check_mode: bool,
     with_diff: bool = False,
     ending: Ending | None = None,
+    identify: Identify = lambda: None,
 ) -> Outcome:
-    """Everything is validated before the connection is made, everything is planned before anything is changed."""
+    """Everything is validated before the connection is made, everything is planned before anything is changed.
+
+    identify: asks STS for the account of the credentials.
+    """
     name = str(options.get("key_id") or options.get("alias") or options.get("creation_token"))
     try:
         wish = read_wish(options, region)
     except AnsibleKMSError as error:
         return outcome(KeyResult(name, error=_error(error, wish=None)), with_diff)
     kms = api.Connection(connect(None), wish.name, Turns(Pacer(external_api.RATES, ending)))
-    return outcome(_managed(kms, wish, connect, check_mode), with_diff)
+    return outcome(_managed(kms, wish, connect, check_mode, identify), with_diff)
 
 
-def _managed(kms: api.Connection, wish: KeyWish, connect: Callable[[str | None], Any], check_mode: bool) -> KeyResult:
+def _managed(
+    kms: api.Connection,
+    wish: KeyWish,
+    connect: Callable[[str | None], Any],
+    check_mode: bool,
+    identify: Identify,
+) -> KeyResult:
     result = KeyResult(wish.name)
     execution: KeyExecution | None = None
     try:
-        found = external_find.find(kms, wish)
+        found = external_find.find(kms, wish, identify)
         result = replace(result, before=found.key, after=found.key)
         plan = make_plan(wish, found, datetime.now(timezone.utc), kms.region)
         if plan.refusal:

@@ -18,6 +18,8 @@ from typing import Any
 
 from ansible.module_utils.common.text.converters import to_native
 
+from .account import check_account
+from .account import check_identifier
 from .errors import invalid
 from .external import OWN_TAGS
 from .external import USAGES
@@ -58,10 +60,13 @@ def read_wish(options: Mapping[str, Any], region: str | None) -> KeyWish:
         move_alias=options["move_alias"],
         wait=options["wait"],
         wait_timeout=options["wait_timeout"],
+        expected_account=check_account(options.get("expected_account")),
     )
     problem = next(_problems(wish, region), None)
     if problem:
         raise invalid(problem)
+    for identifier in (wish.key_id, options.get("alias")):
+        check_identifier(identifier or "", wish.expected_account)
     return wish
 
 

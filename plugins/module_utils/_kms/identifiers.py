@@ -58,6 +58,17 @@ def key_id_of(arn: str) -> str | None:
     return match["key_id"] if match else None
 
 
+def alias_of(key_id: str) -> str | None:
+    """The alias in an alias name or alias ARN, or None for anything else: only an alias can lead to another key."""
+    name = key_id.split(":", 5)[-1] if key_id.startswith("arn:") else key_id
+    return name if name.startswith("alias/") else None
+
+
+def same_key(arn: str, other: str) -> bool:
+    """Whether two ARNs name one key: related multi-Region keys share account and key ID, and no others do."""
+    return arn.split(":")[4:] == other.split(":")[4:]
+
+
 def arn_in(arn: str, region: str) -> str:
     """The ARN of the related multi-Region key in another Region: they share account and key ID."""
     parts = arn.split(":")

@@ -16,7 +16,13 @@ from typing import Any
 from . import api
 from . import lineage
 from . import models
+from .account import Identify
+from .account import check_account
+from .account import check_identifier
+from .account import require_account
+from .account import require_caller
 from .errors import INVALID_INPUT
+from .errors import WRONG_ACCOUNT
 from .errors import AnsibleKMSError
 from .errors import invalid
 from .identifiers import key_id_of
@@ -31,7 +37,7 @@ from .results import key_fields
 from .threads import each
 
 # What a key that may not be read, or is not there, is no reason to fail for.
-_LISTED_CODES = ("AccessDeniedException", "NotFoundException", "InvalidArnException", INVALID_INPUT)
+_LISTED_CODES = ("AccessDeniedException", "NotFoundException", "InvalidArnException", INVALID_INPUT, WRONG_ACCOUNT)
 
 
 @dataclass
@@ -53,28 +59,43 @@ class Found:
         return self.key.key_id if self.key else key_id_of(self.requested) or self.requested
 
 
-def survey(client: Any, key_ids: list[str] | None, pacer: Pacer) -> list[Found]:
+@dataclass(frozen=True)
+class Account:
+    """The account in which the keys have to be, and who tells that of the credentials where no key does."""
+
+    expected: str | None = None
+    identify: Identify = lambda: None
+
+
+def survey(client: Any, key_ids: list[str] | None, pacer: Pacer, account: Account = Account()) -> list[Found]:
     """The keys named, in the order given, or every EXTERNAL key of the Region. Raises AnsibleKMSError."""
+    check_account(account.expected)
     with told_when_interrupted("the look at every key", pacer.stop):
-        return _survey(client, key_ids, pacer)
+        return _survey(client, key_ids, pacer, account)
 
 
-def _survey(client: Any, key_ids: list[str] | None, pacer: Pacer) -> list[Found]:
+def _survey(client: Any, key_ids: list[str] | None, pacer: Pacer, account: Account) -> list[Found]:
     for key_id in key_ids or []:
         problem = key_id_problem(key_id, str(client.meta.region_name))
         if problem:
             raise invalid(f"key_ids: {key_id}: {problem}")
     listing = api.Connection(client, "all keys", Turns(pacer))
-    wanted = api.list_keys(listing) if key_ids is None else key_ids
+    wanted = _listed(listing, account) if key_ids is None else key_ids
     aliases = _aliases(listing)
 
     def read(key_id: str) -> Found:
-        return _read(api.Connection(client, key_id, Turns(pacer)), key_id)
+        return _read(api.Connection(client, key_id, Turns(pacer)), key_id, account.expected)
 
     found = each(read, wanted)
     for one in found:
         one.aliases = aliases.get(one.key_id, [])
     return [one for one in found if key_ids is not None or one.external]
+
+
+def _listed(kms: api.Connection, account: Account) -> list[str]:
+    arns = api.list_keys(kms)
+    require_caller(arns, account.expected, account.identify)
+    return arns
 
 
 def _aliases(kms: api.Connection) -> dict[str, list[str]]:
@@ -87,10 +108,13 @@ def _aliases(kms: api.Connection) -> dict[str, list[str]]:
     return {}
 
 
-def _read(kms: api.Connection, key_id: str) -> Found:
+def _read(kms: api.Connection, key_id: str, expected_account: str | None) -> Found:
     found = Found(key_id)
     try:
-        found.key = api.describe_key(kms, key_id)
+        check_identifier(key_id, expected_account)
+        key = api.describe_key(kms, key_id)
+        require_account(key_id, key.arn, expected_account)
+        found.key = key
         if not found.external:
             raise invalid(f"the key {key_id} has the origin {found.key.origin}; it has no imported material")
         if found.key.symmetric and not found.key.never_imported:

@@ -117,6 +117,7 @@ class Job:
         request = self.wish.request
         try:
             key = seen = read_key(self.kms, request)
+            self.wish = replace(self.wish, request=request.resolved(key.arn))
             self.result = replace(self.result, before=key, after=key)
             key = with_foreseen(key, self.foreseen)
             secret = admitted(self.wish, key)
@@ -142,7 +143,7 @@ class Job:
         if kept is None or kept.mode != "change":
             return find_evidence(self.kms, request, key, secret)
         prepared = kept.prepared.get(key.arn)
-        problem = stage.problem(prepared, key, kept.path, request)
+        problem = kept.moved_problem(request.key_id, key) or stage.problem(prepared, key, kept.path, request)
         if prepared is None or problem:
             raise refused(str(problem))
         self.wish = replace(self.wish, wrapped=prepared.wrapped)
@@ -157,7 +158,8 @@ class Job:
         evidence = done.plan.evidence
         named = done.key_material_id or evidence.key_material_id or self.wish.request.key_material_id
         wrapping = wrapping_choice(self.wish.request, done.key)
-        return [Prepared(done.key.arn, done.wrapped, wrapping, named if done.key.symmetric else None)]
+        material = named if done.key.symmetric else None
+        return [Prepared(done.key.arn, done.wrapped, wrapping, material, self.wish.request.key_id)]
 
     def _interruption(self) -> AnsibleKMSError:
         key_id = self.wish.request.key_id

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from dataclasses import field
+from dataclasses import replace
 from datetime import datetime
 from datetime import timedelta
 
@@ -173,6 +174,8 @@ class ImportParameters:
 class Request:
     """What the caller wants of one key. Holds facts about the material offered, never its bytes.
 
+    key_id: what messages call the key. identifier: what KMS is asked for, where that is something else: the ARN once a
+    name is resolved, since a name may lead to another key a moment later. expected_account: where the key has to be.
     offered: "plaintext", "wrapped" (EncryptedKeyMaterial with its ImportToken), "prepared" (the same from an earlier
     run) or None. stage: "prepare" when only the preparation is wanted. regions: those of a multi-Region key that are
     meant; empty for the one Region of the connection.
@@ -196,6 +199,21 @@ class Request:
     force: bool = False
     regions: tuple[str, ...] = ()
     lift_cut_off: bool = False
+    identifier: str | None = None
+    expected_account: str | None = None
+
+    @property
+    def target(self) -> str:
+        """What KMS is asked for."""
+        return self.identifier or self.key_id
+
+    def of(self, arn: str) -> Request:
+        """The same request of another key, which messages call by its ARN."""
+        return replace(self, key_id=arn, identifier=None)
+
+    def resolved(self, arn: str) -> Request:
+        """The same request of the same key, whose name is not resolved again."""
+        return replace(self, identifier=arn)
 
     @property
     def sets_expiry(self) -> bool:

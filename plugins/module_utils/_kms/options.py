@@ -15,6 +15,7 @@ from typing import Any
 from typing import Callable
 from typing import TypeVar
 
+from . import account
 from . import lineage
 from . import stage
 from .errors import AnsibleKMSError
@@ -27,6 +28,7 @@ from .material import decode_base64
 from .material import read_file
 from .models import EXPIRES
 from .models import NEVER
+from .models import Key
 from .models import Request
 from .stage import Prepared
 from .stage import Wrapped
@@ -86,11 +88,19 @@ _GROUPS = (
 
 @dataclass(frozen=True)
 class Stage:
-    """What is kept between two runs: "prepare" writes the file at path, "change" has read it (by key ARN)."""
+    """What is kept between two runs: "prepare" writes the file at path, "change" has read it (by key ARN).
+
+    aliases: the ARN to which each alias led at the preparation.
+    """
 
     mode: str
     path: str
     prepared: Mapping[str, Prepared] = field(default_factory=dict)
+    aliases: Mapping[str, str] = field(default_factory=dict)
+
+    def moved_problem(self, key_id: str, key: Key) -> str | None:
+        """Why the name of a key stands for another one now than at the preparation, or None."""
+        return stage.moved_problem(self.aliases, self.path, key_id, key)
 
 
 def read_stage(options: Mapping[str, Any]) -> Stage | None:
@@ -102,11 +112,13 @@ def read_stage(options: Mapping[str, Any]) -> Stage | None:
     if mode == "prepare":
         stage.check_writable(path)
         return Stage(mode, path)
-    return Stage(mode, path, stage.read(path, bool(options.get("force"))))
+    prepared = stage.read(path, bool(options.get("force")))
+    return Stage(mode, path, prepared, stage.by_alias(prepared))
 
 
 def read_wishes(options: Mapping[str, Any], region: str | None) -> list[Wish]:
     """The wishes of a whole call, in the order given. Raises AnsibleKMSError for the first that cannot be meant."""
+    account.check_account(options.get("expected_account"))
     entries = options.get("keys")
     if entries is None:
         return [read_wish(options, region)]
@@ -136,17 +148,23 @@ def _check_twice(key_ids: list[str]) -> None:
 
 def read_wish(options: Mapping[str, Any], region: str | None) -> Wish:
     """The wish that one key's options express. Raises AnsibleKMSError that names the option and the key."""
-    key_id = str(options["key_id"])
+    key_id = called(options)
     try:
         return _read_wish(options, key_id, region)
     except AnsibleKMSError as error:
-        raise invalid(f"key {key_id}: {error.message}") from None
+        raise AnsibleKMSError(f"key {key_id}: {error.message}", code=error.code) from None
+
+
+def called(options: Mapping[str, Any]) -> str:
+    """What messages call a key."""
+    return str(options.get("name") or options["key_id"])
 
 
 def _read_wish(options: Mapping[str, Any], key_id: str, region: str | None) -> Wish:
-    problem = key_id_problem(key_id, region)
+    problem = key_id_problem(str(options["key_id"]), region)
     if problem:
         raise invalid(f"key_id: {problem}")
+    account.check_identifier(str(options["key_id"]), options.get("expected_account"))
     _check_stage(options)
     _check_combinations(options)
     if options.get("stage") == "change":
@@ -253,6 +271,8 @@ def _request(options: Mapping[str, Any], key_id: str, offered: str | None) -> Re
     }
     return Request(
         key_id=key_id,
+        expected_account=options.get("expected_account"),
+        identifier=str(options["key_id"]) if key_id != options["key_id"] else None,
         state=options["state"],
         offered=offered,
         stage=options.get("stage"),

@@ -16,6 +16,7 @@ from . import api
 from . import lineage
 from . import marks
 from . import models
+from .account import require_account
 from .errors import MISSING_LIBRARY
 from .errors import AnsibleKMSError
 from .marks import Seal
@@ -64,15 +65,22 @@ def _with_materials_if_possible(kms: api.Connection, key: Key) -> Key:
 
 
 def describe(kms: api.Connection, request: Request) -> Key:
-    """The key without its materials, waited for when it is new. Raises AnsibleKMSError when there is none."""
+    """The key without its materials, waited for when it is new. Raises AnsibleKMSError when there is none, or when it
+    is of another account than the expected one."""
+    key = _described(kms, request)
+    require_account(request.key_id, key.arn, request.expected_account)
+    return key
+
+
+def _described(kms: api.Connection, request: Request) -> Key:
     try:
-        return api.describe_key(kms, request.key_id)
+        return api.describe_key(kms, request.target)
     except AnsibleKMSError as error:
-        if error.code != "NotFoundException" or not request.wait or not _known_elsewhere(kms, request.key_id):
+        if error.code != "NotFoundException" or not request.wait or not _known_elsewhere(kms, request.target):
             raise
     # Another part of KMS knows the key already: it is new, and worth waiting for.
     kms.young = True
-    return api.describe_key(kms, request.key_id)
+    return api.describe_key(kms, request.target)
 
 
 def _known_elsewhere(kms: api.Connection, key_id: str) -> bool:

@@ -67,7 +67,7 @@ def _problem(wish: Wish, key: Key, regions: Sequence[str]) -> str | None:
 
 def member_wish(wish: Wish, key: Key, region: str, regions: tuple[str, ...]) -> Wish:
     """What the wish means for the key in one Region."""
-    request = replace(wish.request, key_id=arn_in(key.arn, region), regions=regions)
+    request = replace(wish.request.of(arn_in(key.arn, region)), regions=regions)
     if region != key.regions[0]:
         # A replica takes its description from the primary key, and is rotated with it.
         state = "present" if request.state == "current" else request.state
@@ -94,6 +94,9 @@ class Group:
             problem = _problem(self.wish, key, regions)
             if problem:
                 raise invalid(problem)
+            moved = self.stage.moved_problem(request.key_id, key) if self.stage else None
+            if moved:
+                raise refused(moved)
         except AnsibleKMSError as error:
             self._failure = error
             return
@@ -166,7 +169,8 @@ class Group:
 
     @property
     def prepared(self) -> list[Prepared]:
-        return [one for job in self.members for one in job.prepared]
+        name = self.wish.request.key_id
+        return [replace(one, name=name) for job in self.members for one in job.prepared]
 
     def refuse(self, error: AnsibleKMSError) -> None:
         """Leave the key as it is in every Region, and say why."""

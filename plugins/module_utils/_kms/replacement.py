@@ -145,7 +145,8 @@ class ReplacementJob(manage.Job):
 
     def _plan(self) -> None:
         wish, request = self.desire, self.desire.request
-        named = replacement_find.read_party(self.kms, request, request.key_id, self._refusal)
+        named = replacement_find.read_party(self.kms, request, self._refusal)
+        self.desire = replace(wish, request=request.resolved(named.key.arn))
         self.result = replace(self.result, before=named.key, after=named.key)
         secret = manage.admitted(wish, blank(named.key))
         if secret is None:
@@ -194,7 +195,7 @@ class ReplacementJob(manage.Job):
                 f"several keys were made to replace the key {request.key_id}: {', '.join(sorted(half_made))}; schedule "
                 "the deletion of all but one, and run the task again"
             )
-        found = [replacement_find.read_party(self.kms, request, arn, self._refusal) for arn in half_made]
+        found = [replacement_find.read_party(self.kms, request.of(arn), self._refusal) for arn in half_made]
         return Pair(named, found[0] if found else None)
 
     def _verdict(self, party: Party, secret: Secret) -> Evidence:
@@ -203,7 +204,7 @@ class ReplacementJob(manage.Job):
         if self._said is not None and party.predecessor:
             return self._said
         if arn not in self._evidence:
-            request = replace(self.desire.request, key_id=arn)
+            request = self.desire.request.of(arn)
             self._evidence[arn] = find_evidence(self.kms, request, party.key, secret)
         return self._evidence[arn]
 
@@ -215,7 +216,7 @@ class ReplacementJob(manage.Job):
                 raise AssertionError("there is always one of the two keys")
             key = blank(pair.old.key)
             return make_plan(request, key, NO_EVIDENCE), key
-        request = replace(request, key_id=pair.new.key.arn)
+        request = request.of(pair.new.key.arn)
         manage.admitted(replace(self.desire, request=request), pair.new.key)
         evidence = self._verdict(pair.new, secret)
         key = with_tags(pair.new.key, pair.new.tags, (sealer(secret.plaintext),))

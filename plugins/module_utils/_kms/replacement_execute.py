@@ -89,6 +89,7 @@ class ReplacementExecution:
             self._import()
         if self.plan.moves:
             self._prove()
+            self._require_aliases()
             self._move()
         if self.plan.disposal:
             self.old_state = self._on_old(self.plan.disposal).key_state
@@ -156,7 +157,7 @@ class ReplacementExecution:
     # -- the material --------------------------------------------------------------------------------------------------
 
     def _import(self) -> None:
-        request = replace(self.wish.request, key_id=self.new.arn)
+        request = self.wish.request.of(self.new.arn)
         key = read_key(self.kms, request)
         self.kms.young = self.kms.young or (self.plan.creates and request.wait)
         evidence = find_evidence(self.kms, request, key, self.secret)
@@ -206,6 +207,17 @@ class ReplacementExecution:
         return replace(proved, note=taken.note)
 
     # -- the aliases ---------------------------------------------------------------------------------------------------
+
+    def _require_aliases(self) -> None:
+        """An alias that was led elsewhere since the plan would be taken from a key that nobody has looked at."""
+        old = self.old.key.arn
+        there = external_api.get_aliases(self.kms, old)
+        gone = [alias for alias in self.plan.moves if alias not in there]
+        if gone:
+            raise refused(
+                f"{' and '.join(gone)} led to the key {old} when its replacement was planned, and not any more; "
+                "see where it leads now, and plan the replacement anew"
+            )
 
     def _move(self) -> None:
         self.kms.turns.committed = True

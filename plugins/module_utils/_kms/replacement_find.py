@@ -9,7 +9,6 @@ from __future__ import annotations
 import threading
 from dataclasses import dataclass
 from dataclasses import field
-from dataclasses import replace
 from datetime import datetime
 from typing import Any
 from typing import Callable
@@ -30,12 +29,10 @@ from .replacement_plan import replaced_id
 from .threads import each
 
 
-def read_party(
-    kms: api.Connection, request: Request, key_id: str, refusal: Callable[[models.Key], str | None]
-) -> Party:
-    """A key with its tags and aliases. Raises AnsibleKMSError, also for what refusal says of it."""
+def read_party(kms: api.Connection, request: Request, refusal: Callable[[models.Key], str | None]) -> Party:
+    """The key of a request with its tags and aliases. Raises AnsibleKMSError, also for what refusal says of it."""
     young = kms.young
-    key = read_key(kms, replace(request, key_id=key_id))
+    key = read_key(kms, request)
     kms.young = kms.young or young
     problem = refusal(key)
     if problem:
@@ -58,7 +55,7 @@ def successor(
     # It may be seconds old, and that KMS does not know it yet must not lead to another one.
     before, kms.young = kms.young, request.wait
     try:
-        found = read_party(kms, request, arn, refusal)
+        found = read_party(kms, request.of(arn), refusal)
     except AnsibleKMSError as error:
         if error.code != "NotFoundException":
             raise
@@ -77,7 +74,7 @@ def predecessor(
     """The key that was replaced; None when KMS has deleted it meanwhile."""
     young, kms.young = kms.young, False
     try:
-        return read_party(kms, request, key_id, refusal)
+        return read_party(kms, request.of(key_id), refusal)
     except AnsibleKMSError as error:
         if error.code != "NotFoundException":
             raise

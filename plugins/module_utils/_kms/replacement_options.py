@@ -16,6 +16,7 @@ from .errors import AnsibleKMSError
 from .errors import invalid
 from .external import DEFAULT_WINDOW
 from .options import Wish
+from .options import called
 from .options import merge
 from .options import read_wishes
 
@@ -45,7 +46,7 @@ def read_replacements(options: Mapping[str, Any], region: str | None) -> list[Re
     for one in merged:
         problem = next(_problems(one), None)
         if problem:
-            raise invalid(f"key {one['key_id']}: {problem}")
+            raise invalid(f"key {called(one)}: {problem}")
     wishes = read_wishes(whole, region)
     return [_completed(wish, one, region) for wish, one in zip(wishes, merged)]
 

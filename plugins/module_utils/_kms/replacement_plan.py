@@ -23,6 +23,7 @@ from .external import ExternalKey
 from .external import KeyStep
 from .external import KeyWish
 from .external_plan import own_free
+from .identifiers import alias_of
 from .models import Evidence
 from .models import Key
 from .models import Plan
@@ -152,8 +153,9 @@ def first_refusal(wish: ReplacementWish, key: Key) -> str | None:
 def refusal_for(wish: ReplacementWish, pair: Pair, known: Evidence) -> str | None:
     """Why there is no replacement. known: whether the material given is the one of the old key."""
     old, new, name = pair.old, pair.new, wish.request.key_id
-    if old is None:
-        return None
+    moved = _moved_problem(wish, pair)
+    if moved or old is None:
+        return moved
     if new is None and old.key.key_state in models.DELETION_STATES:
         return state_refusal(wish.request, old.key)
     if known.verdict == "match":
@@ -175,6 +177,16 @@ def refusal_for(wish: ReplacementWish, pair: Pair, known: Evidence) -> str | Non
             f"{REPLACED_BY} is needed to find the new key again after a crash"
         )
     return _alias_refusal(wish, old, new)
+
+
+def _moved_problem(wish: ReplacementWish, pair: Pair) -> str | None:
+    """Why an alias that was resolved before this task stands for another key now."""
+    alias = alias_of(wish.request.key_id) if wish.request.identifier else None
+    parties = [one for one in (pair.old, pair.new) if one]
+    if alias is None or any(alias in one.aliases for one in parties):
+        return None
+    arns = " nor to ".join(one.key.arn for one in parties)
+    return f"{alias} does not lead to {arns}, which it stood for; see where it leads now, and plan the replacement anew"
 
 
 def _alias_refusal(wish: ReplacementWish, old: Party, new: Party | None) -> str | None:

@@ -546,7 +546,8 @@ def _error(track: Track, outcome: str, stopped: str | None) -> dict[str, Any] | 
 
 
 def _warnings(track: Track, check_mode: bool) -> list[str]:
-    told = list((track.plan.warnings if track.plan else ()) if check_mode else ())
+    told = [f"{track.note}."] if track.note else []
+    told += list((track.plan.warnings if track.plan else ()) if check_mode else ())
     told += [text for one in track.attempts for text in one.warnings]
     if track.done_earlier and not track.to_do and not track.attempts and track.record:
         told.append(_earlier(track.record))

@@ -22,6 +22,9 @@ from typing import Any
 from typing import Optional
 
 from . import models
+from . import naming
+from .errors import REFUSED
+from .identifiers import same_key
 from .pacing import Pacer
 from .pacing import read_rates
 from .progress import seconds_for
@@ -44,6 +47,7 @@ UNFINISHED, COMPLETED = "unfinished", "completed"
 JOURNAL_LIFETIME = 7 * 24 * 3600
 
 _HEALING = "; to heal it: "
+_GO_ON = "name that key by its ARN to go on with it, or remove the journal to rotate the other one instead"
 _LOST_RESULT = {"code": "Unknown", "message": "the task ended without a result for this key", "heal_command": None}
 
 
@@ -114,9 +118,11 @@ class Track:
     proved: Entry
     record: Entry
     strategy: str
+    note: str | None = None
 
     @property
     def arn(self) -> str:
+        """The key that was worked on; before that, the one that is planned."""
         return str(self.read("key_arn") or self.key_id)
 
     @property
@@ -124,7 +130,8 @@ class Track:
         return str(self.read("key_spec") or "unknown")
 
     def read(self, name: str) -> Any:
-        sources = [self.plan.entry if self.plan else {}, self.look]
+        tried = [one.entry for one in reversed(self.attempts) if one.entry.get("key_arn")]
+        sources = [*tried, self.plan.entry if self.plan else {}, self.look]
         return next((source[name] for source in sources if source.get(name)), None)
 
     @property
@@ -163,7 +170,19 @@ class Track:
 
     @property
     def error(self) -> Entry:
-        return self.last.error if self.last else None
+        return self.stray or (self.last.error if self.last else None)
+
+    @property
+    def stray(self) -> Entry:
+        """The error of a key in whose place another one was worked on or looked at."""
+        planned = self.plan.entry.get("key_arn") if self.plan else None
+        # An alias may have left the key that is replaced already.
+        meant = [planned, self.look.get("key_arn")] if self.strategy == "alias" else [planned]
+        for one in [*self.attempts, *([self.verified] if self.verified else [])]:
+            found = one.entry.get("key_arn")
+            if planned and found and not any(same_key(found, arn) for arn in meant if arn):
+                return _strayed(str(planned), one)
+        return None
 
     @property
     def missing(self) -> bool:
@@ -202,6 +221,17 @@ class Track:
         return any(one.entry.get("changed") for one in self.attempts)
 
 
+def _strayed(planned: str, other: Attempt) -> Mapping[str, Any]:
+    done = ", ".join(other.entry.get("operations") or []) or "no changing call"
+    error = other.error or {}
+    said = f"; {bare(error['message'])}" if error else ""
+    return {
+        "code": None,
+        "message": f"the key {planned} was planned, and {other.entry['key_arn']} was worked on ({done}){said}",
+        "heal_command": error.get("heal_command"),
+    }
+
+
 # -- from the facts ----------------------------------------------------------------------------------------------------
 
 
@@ -210,18 +240,62 @@ def tracks(facts: Facts) -> list[Track]:
     wishes = facts["wishes"]
     arns = [_arn_of(facts, index, wish) for index, wish in enumerate(wishes)]
     records = _records(facts, arns)
-    return [_track(facts, index, wish, records.get(arns[index])) for index, wish in enumerate(wishes)]
+    way = [_track(facts, index, wish, records.get(arns[index])) for index, wish in enumerate(wishes)]
+    pins, moved = _pins(facts), _moved(facts)
+    asked = bool(moved) and facts["journal"].get("asked") == _asked(facts)
+    return [_under_its_name(track, pins[track.index], moved.get(track.index), asked) for track in way]
+
+
+def _names(facts: Facts) -> list[str]:
+    return [str(wish["key_id"]) for wish in facts["wishes"]]
+
+
+def _pins(facts: Facts) -> list[str]:
+    return naming.pins(_names(facts), facts.get("looks") or [])
+
+
+def _moved(facts: Facts) -> dict[int, str]:
+    """What is said of the aliases that led elsewhere in a run that was not finished."""
+    if not _unfinished(facts):
+        return {}
+    names = _names(facts)
+    return naming.moved(facts["journal"], names, [_planned(facts, index) for index in range(len(names))])
+
+
+def _planned(facts: Facts, index: int) -> str | None:
+    """The ARN of the key that is planned. For strategy alias the first look may show the key in its place already."""
+    entry = _at(facts.get("preflight"), "kms_keys", index) or {}
+    looked = _look(facts, index) if facts["run"]["strategy"] != "alias" else {}
+    return entry.get("key_arn") or looked.get("key_arn")
+
+
+def _under_its_name(track: Track, pin: str, moved: str | None, resumed: bool) -> Track:
+    """The track, refused where it is not certain that its name stands for the key that is meant."""
+    if moved and not resumed:
+        track = replace(track, note=moved)
+    problem = f"{moved}; {_GO_ON}" if moved and resumed else None
+    if problem is None and not track.refusal:
+        problem = naming.unresolved_problem(track.key_id, pin, track.look)
+    if problem is None or track.plan is None:
+        return track
+    error = {"code": REFUSED, "message": problem, "heal_command": None}
+    return replace(track, plan=replace(track.plan, entry={**track.plan.entry, "error": error}))
+
+
+def _look(facts: Facts, index: int) -> Mapping[str, Any]:
+    looks = facts.get("looks") or []
+    found: Mapping[str, Any] = looks[index] if index < len(looks) else {}
+    return found
 
 
 def _track(facts: Facts, index: int, wish: Mapping[str, Any], record: Entry) -> Track:
     key_id = str(wish["key_id"])
     attempts = [_attempt(one, index, key_id) for one in facts.get("attempts") or []]
-    looks = facts.get("looks") or []
     return Track(
         index=index,
         key_id=key_id,
         wish=wish,
-        look=looks[index] if index < len(looks) else {},
+        look=_look(facts, index),
         plan=_plan(facts.get("preflight"), index, key_id),
         attempts=tuple(one for one in attempts if one),
         verified=_attempt(facts.get("verified"), index, key_id),
@@ -291,9 +365,7 @@ def _is_about(text: str, names: Sequence[str]) -> bool:
 
 def _arn_of(facts: Facts, index: int, wish: Mapping[str, Any]) -> str:
     entry = _at(facts.get("preflight"), "kms_keys", index) or {}
-    looks = facts.get("looks") or []
-    look = looks[index] if index < len(looks) else {}
-    return str(entry.get("key_arn") or look.get("key_arn") or wish["key_id"])
+    return str(entry.get("key_arn") or _look(facts, index).get("key_arn") or wish["key_id"])
 
 
 # -- the journal -------------------------------------------------------------------------------------------------------
@@ -301,23 +373,35 @@ def _arn_of(facts: Facts, index: int, wish: Mapping[str, Any]) -> str:
 
 def identity(facts: Facts) -> str:
     """What makes two runs the same rotation: the strategy, the change, the keys and what is wished of them."""
-    wishes = facts["wishes"]
-    named = [{**wish, "key_id": _arn_of(facts, index, wish)} for index, wish in enumerate(wishes)]
+    return _digest(
+        facts, [{**wish, "key_id": _arn_of(facts, index, wish)} for index, wish in enumerate(facts["wishes"])]
+    )
+
+
+def _asked(facts: Facts) -> str:
+    """The same by the names that were given."""
+    return _digest(facts, facts["wishes"])
+
+
+def _digest(facts: Facts, wishes: Sequence[Mapping[str, Any]]) -> str:
     run = facts["run"]
     whole = [
         run["strategy"],
         run.get("change_reference") or "",
-        sorted(json.dumps(one, sort_keys=True) for one in named),
+        sorted(json.dumps(one, sort_keys=True) for one in wishes),
     ]
     return hashlib.sha256(json.dumps(whole).encode()).hexdigest()
 
 
 def continues(facts: Facts) -> bool:
     """Whether the journal that was found is the one of this rotation, broken off not long ago."""
+    return _unfinished(facts) and facts["journal"].get("rotation") == identity(facts)
+
+
+def _unfinished(facts: Facts) -> bool:
     found = facts.get("journal") or {}
-    if found.get("state") != UNFINISHED or found.get("rotation") != identity(facts):
-        return False
-    return float(facts["run"]["started"]) - float(found.get("updated") or 0) < JOURNAL_LIFETIME
+    age = float(facts["run"]["started"]) - float(found.get("updated") or 0)
+    return found.get("state") == UNFINISHED and age < JOURNAL_LIFETIME
 
 
 def _records(facts: Facts, arns: Sequence[str]) -> dict[str, Mapping[str, Any]]:
@@ -367,6 +451,7 @@ def journal(facts: Facts, finished: bool, now: float) -> dict[str, Any]:
         "id": run_id(facts),
         "state": COMPLETED if whole else UNFINISHED,
         "rotation": identity(facts),
+        "asked": _asked(facts),
         "strategy": facts["run"]["strategy"],
         "updated": now,
         "updated_at": iso(now),
@@ -481,13 +566,16 @@ def iso(epoch: float) -> str:
 def course(facts: Facts) -> dict[str, Any]:
     """Everything that the tasks of the role decide by."""
     run = facts["run"]
-    way = tracks(facts)
+    way, pins = tracks(facts), _pins(facts)
     return {
         "run_id": run_id(facts),
         "continued": bool(facts.get("journal")) and continues(facts),
         "done_earlier": [track.index for track in way if track.done_earlier and not track.to_do],
         "refusals": printable_parts(refusals(way)),
         "to_do": [track.index for track in way if track.to_do],
+        # What every call from the plan on is given instead of a name, and what it is to call the key.
+        "names": [{"key_id": pin, "name": track.key_id} for track, pin in zip(way, pins)],
+        "to_take": [{"key_id": pin} for track, pin in zip(way, pins) if track.to_do],
         "arns": [track.arn for track in way],
         "plan": [printable(plan_line(track)) for track in way],
         "to_rescue": _to_rescue(way, facts),
@@ -528,6 +616,10 @@ def _hint(track: Track, message: str) -> str | None:
 
 def plan_line(track: Track) -> str:
     """A line of the dry run."""
+    return f"{_planned_line(track)}; {track.note}" if track.note else _planned_line(track)
+
+
+def _planned_line(track: Track) -> str:
     name = f"{track.key_id} ({track.key_spec})"
     if track.refusal:
         return f"{name}: refused"

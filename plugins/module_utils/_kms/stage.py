@@ -32,8 +32,10 @@ from .expiry import parse_instant
 from .files import check_directory
 from .files import owner_problem
 from .files import read_private_file
+from .identifiers import alias_of
 from .identifiers import key_id_of
 from .identifiers import material_id_problem
+from .identifiers import same_key
 from .models import Evidence
 from .models import Key
 from .models import Request
@@ -64,13 +66,14 @@ class Prepared:
     """What was prepared for one key.
 
     wrapping: WrappingAlgorithm and WrappingKeySpec of the blob. key_material_id: which of a symmetric key's materials
-    it is, where that was known.
+    it is, where that was known. name: what the caller called the key.
     """
 
     key_arn: str
     wrapped: Wrapped
     wrapping: tuple[str, str]
     key_material_id: str | None = None
+    name: str | None = None
 
     @property
     def evidence(self) -> Evidence:
@@ -107,6 +110,23 @@ def _deadline_problem(valid_to: datetime | None, now: datetime) -> str | None:
     return (
         f"too old: its import token is refused from {until} on, 24 hours after it was made, and "
         f"{int(MARGIN.total_seconds() // 60)} minutes have to be left"
+    )
+
+
+def by_alias(prepared: Mapping[str, Prepared]) -> dict[str, str]:
+    """The ARN of the key to which each alias led at the preparation; of a multi-Region key, in one of its Regions."""
+    named = ((alias_of(one.name or ""), one.key_arn) for one in prepared.values())
+    return {alias: arn for alias, arn in named if alias}
+
+
+def moved_problem(aliases: Mapping[str, str], path: str, key_id: str, key: Key) -> str | None:
+    """Why the name of a key stands for another one now than at the preparation, or None. aliases: those of by_alias."""
+    prepared = aliases.get(alias_of(key_id) or "")
+    if prepared is None or same_key(prepared, key.arn):
+        return None
+    return (
+        f"{key_id} led to the key {prepared} when {path} was prepared, and leads to {key.arn} now; prepare it again, "
+        "or name the key that was prepared by its ARN"
     )
 
 
@@ -151,6 +171,7 @@ def _entry(one: Prepared) -> dict[str, str | None]:
     valid_to = one.wrapped.valid_to
     entry = {
         "key_arn": one.key_arn,
+        "name": one.name,
         "key_material_id": one.key_material_id,
         "valid_to": valid_to.astimezone(timezone.utc).isoformat() if valid_to else None,
         "wrapping_algorithm": algorithm,
@@ -176,6 +197,7 @@ def digest(entry: Mapping[str, str | None]) -> str:
 _NO_PREPARATION = "holds no preparation of this collection"
 _FIELDS = (
     "key_arn",
+    "name",
     "key_material_id",
     "valid_to",
     "wrapping_algorithm",
@@ -184,7 +206,7 @@ _FIELDS = (
     "import_token",
     "digest",
 )
-_MAY_BE_NULL = ("key_material_id", "valid_to")
+_MAY_BE_NULL = ("name", "key_material_id", "valid_to")
 
 
 def read(path: str, force: bool) -> dict[str, Prepared]:
@@ -285,7 +307,7 @@ def _checked(entry: Mapping[str, Any], name: str) -> Prepared:
         raise _DamageError(f"is damaged: valid_to of {name} is no instant with a zone") from None
     blob, import_token = (_bytes(entry, one, name) for one in ("encrypted_key_material", "import_token"))
     wrapping = (entry["wrapping_algorithm"], entry["wrapping_key_spec"])
-    return Prepared(entry["key_arn"], Wrapped(blob, import_token, deadline), wrapping, named)
+    return Prepared(entry["key_arn"], Wrapped(blob, import_token, deadline), wrapping, named, entry["name"])
 
 
 def _bytes(entry: Mapping[str, Any], field_name: str, name: str) -> bytes:

@@ -26,6 +26,7 @@ module "material" {
   delete_material_on_destroy      = try(var.material.delete, true)
   delete_all_materials_on_destroy = try(var.material.delete_all, false)
   connection                      = try(var.material.connection, {})
+  expected_account                = try(var.material.account, null)
   ansible_playbook                = var.material.ansible_playbook
   observed_key_state              = data.terraform_remote_state.observed.outputs.key_state
   observed_valid_to               = data.terraform_remote_state.observed.outputs.valid_to

@@ -41,6 +41,7 @@ module "material" {
   delete_material_on_destroy      = var.delete_material_on_destroy
   delete_all_materials_on_destroy = var.delete_all_materials_on_destroy
   connection                      = var.connection
+  expected_account                = var.expected_account
   ansible_playbook                = var.ansible_playbook
   observed_key_state              = data.aws_kms_key.this.key_state
   observed_valid_to               = data.aws_kms_key.this.valid_to

@@ -75,6 +75,10 @@ variable "connection" {
   type = map(string)
 }
 
+variable "expected_account" {
+  type = string
+}
+
 variable "ansible_playbook" {
   type = string
 }

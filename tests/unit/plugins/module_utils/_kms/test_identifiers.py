@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import pytest
+from ansible_collections.byok.aws.plugins.module_utils._kms.identifiers import alias_of
 from ansible_collections.byok.aws.plugins.module_utils._kms.identifiers import arn_account
 from ansible_collections.byok.aws.plugins.module_utils._kms.identifiers import key_id_problem
 from ansible_collections.byok.aws.plugins.module_utils._kms.identifiers import material_id_problem
@@ -107,3 +108,17 @@ def test_key_material_id_has_64_digits(key_material_id, valid):
     problem = material_id_problem(key_material_id)
     assert (problem is None) is valid
     assert valid or "64 hexadecimal digits" in str(problem)
+
+
+@pytest.mark.parametrize(
+    ("key_id", "alias"),
+    [
+        ("alias/payments", "alias/payments"),
+        (f"arn:aws:kms:{REGION}:{ACCOUNT}:alias/team/payments", "alias/team/payments"),
+        (ARN, None),
+        (KEY_ID, None),
+        ("", None),
+    ],
+)
+def test_only_an_alias_can_lead_to_another_key(key_id, alias):
+    assert alias_of(key_id) == alias

@@ -145,6 +145,34 @@ def test_refusals(wished: dict[str, Any], pair: Pair, known: Evidence, said: str
     assert told is None if said is None else said in str(told)
 
 
+OLD, NEW = key().arn, key("new").arn
+
+
+@pytest.mark.parametrize(
+    ("name", "given", "pair", "said"),
+    [
+        (A, None, Pair(old(B)), None),
+        (A, OLD, Pair(old(A, B)), None),
+        (A, OLD, Pair(old(B), new(A)), None),
+        (A, NEW, Pair(None, new(A)), None),
+        (OLD, OLD, Pair(old(B)), None),
+        (A, OLD, Pair(old(B)), f"alias/a does not lead to {OLD}, which it stood for"),
+        (f"arn:aws:kms:eu-central-1:111122223333:{A}", OLD, Pair(old(B)), f"alias/a does not lead to {OLD}"),
+        (A, OLD, Pair(old(B), new(C)), f"alias/a does not lead to {OLD} nor to {NEW}"),
+        (A, NEW, Pair(None, new(C)), f"alias/a does not lead to {NEW}"),
+        (A, OLD, Pair(old(B, key_state="PendingDeletion")), f"alias/a does not lead to {OLD}"),
+    ],
+)
+def test_a_name_that_was_resolved_before_still_stands_for_the_key(
+    name: str, given: str | None, pair: Pair, said: str | None
+) -> None:
+    named = ReplacementWish(Request(name, offered="plaintext", identifier=given))
+
+    told = refusal_for(named, pair, NO_EVIDENCE)
+
+    assert told is None if said is None else said in str(told)
+
+
 @pytest.mark.parametrize(
     ("other", "said"),
     [

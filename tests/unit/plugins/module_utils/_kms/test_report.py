@@ -126,6 +126,25 @@ def test_a_key_that_could_not_be_read_is_refused_with_the_code_of_aws() -> None:
     assert key["error"]["code"] == "NotFoundException"
 
 
+def test_the_report_names_the_key_that_was_worked_on_and_the_name_that_was_given() -> None:
+    state = {"wishes": [{"key_id": "alias/one"}], "attempts": [result(entry("two", calls=calls(*PAIR)))]}
+
+    key = the_key(**state)
+
+    assert (key["key_arn"], key["key_id"], key["aliases"]) == (arn("two"), "two", ["alias/one"])
+    assert key["outcome"] == "failed" and f"the key {arn('one')} was planned" in key["error"]["message"]
+
+
+def test_what_is_said_of_an_alias_that_moved_is_a_warning() -> None:
+    named = {"wishes": [{"key_id": "alias/one"}]}
+    broken = journal(facts(**named), finished=False, now=START)
+    state = {**named, "strategy": "on_demand", "looks": [look("two")], "preflight": result(entry("two"))}
+
+    (told,) = the_key(**state, journal=broken)["warnings"]
+
+    assert told.startswith(f"alias/one leads to the key {arn('two')} now; ")
+
+
 # -- the key -----------------------------------------------------------------------------------------------------------
 
 

@@ -28,6 +28,7 @@ from ansible_collections.byok.aws.tests.unit.plugins.module_utils._kms.runs impo
 from ansible_collections.byok.aws.tests.unit.plugins.module_utils._kms.runs import error
 from ansible_collections.byok.aws.tests.unit.plugins.module_utils._kms.runs import facts
 from ansible_collections.byok.aws.tests.unit.plugins.module_utils._kms.runs import in_regions
+from ansible_collections.byok.aws.tests.unit.plugins.module_utils._kms.runs import look
 from ansible_collections.byok.aws.tests.unit.plugins.module_utils._kms.runs import result
 from ansible_collections.byok.aws.tests.unit.plugins.module_utils._kms.runs import shown
 
@@ -189,6 +190,120 @@ def test_on_demand_never_skips_what_the_plan_would_change() -> None:
 
 def test_what_is_written_down_is_json() -> None:
     assert json.loads(json.dumps(broken_off())) == broken_off()
+
+
+# -- names that stand for keys -----------------------------------------------------------------------------------------
+
+PAYMENTS = "alias/payments"
+
+
+def named(**other: Any) -> dict[str, Any]:
+    """The facts of a run on the key one, under an alias, and on two."""
+    return facts("one", "two", **{"wishes": [{"key_id": PAYMENTS}, {"key_id": "two"}], **other})
+
+
+def test_from_the_plan_on_every_call_is_given_the_key_that_the_first_look_has_found() -> None:
+    way = course(named(preflight=result(entry("one"), entry("two", operations=(), changed=False))))
+
+    assert way["names"] == [{"key_id": arn("one"), "name": PAYMENTS}, {"key_id": arn("two"), "name": "two"}]
+    assert way["to_take"] == [{"key_id": arn("one")}]
+    assert way["plan"][0].startswith(f"{PAYMENTS} (SYMMETRIC_DEFAULT): ")
+
+
+@pytest.mark.parametrize("planned", [None, "no such key"])
+def test_an_alias_that_the_first_look_could_not_resolve_is_refused(planned: str | None) -> None:
+    """Also where the plan has found a key."""
+    state = named(looks=[{"key_arn": None, "note": "denied"}, look("two")])
+    if planned:
+        state["preflight"]["kms_keys"][0] = {"key_id": PAYMENTS, "error": error(planned)}
+
+    way = course(state)
+
+    (told,) = way["refusals"]
+    assert told.startswith(f"{PAYMENTS}: {planned or f'{PAYMENTS} could not be resolved before the plan (denied)'}")
+    assert way["to_do"] == [1]
+
+
+MOVED = {"preflight": result(entry("three"), entry("two")), "looks": [look("three"), look("two")]}
+
+
+@pytest.mark.parametrize(
+    ("change", "refused", "noted"),
+    [
+        (MOVED, True, False),
+        ({**MOVED, "strategy": "on_demand"}, False, True),
+        ({**MOVED, "wishes": [{"key_id": PAYMENTS, "valid_for": "30d"}, {"key_id": "two"}]}, False, True),
+        ({**MOVED, "wishes": [{"key_id": "three"}, {"key_id": "two"}]}, False, False),
+        ({**MOVED, "wishes": [{"key_id": arn("three")}, {"key_id": "two"}]}, False, False),
+        ({**MOVED, "started": START + JOURNAL_LIFETIME + 30}, False, False),
+        ({}, False, False),
+    ],
+    ids=["the same run", "other strategy", "other wishes", "by key ID", "by ARN", "too old", "not moved"],
+)
+def test_an_alias_that_moved_since_a_run_broke_off_takes_no_other_key_along(
+    change: dict[str, Any], refused: bool, noted: bool
+) -> None:
+    broken = journal(named(attempts=[DONE]), finished=False, now=START + 20)
+
+    way = course({**named(**change), "journal": broken})
+
+    said = f"{PAYMENTS} leads to the key {arn('three')} now; in the rotation of 2030-03-17T17:47:00.000Z"
+    assert [said in told and "name that key by its ARN" in told for told in way["refusals"]] == [True] * refused
+    assert (0 in way["to_do"]) is not (refused or not change)
+    assert (said in way["plan"][0]) is noted
+
+
+def test_by_its_arn_the_key_is_gone_on_with() -> None:
+    broken = journal(named(attempts=[DONE]), finished=False, now=START + 20)
+
+    way = course({**facts("one", "two", wishes=[{"key_id": arn("one")}, {"key_id": "two"}]), "journal": broken})
+
+    assert (way["continued"], way["done_earlier"], way["to_do"]) == (True, [0], [1])
+
+
+def test_a_journal_that_is_complete_binds_no_name() -> None:
+    done = [result(entry("one"), entry("two"))]
+    complete = journal(named(attempts=done, preflight=result(entry("one"), entry("two"))), True, START + 20)
+
+    way = course({**named(**MOVED), "journal": complete})
+
+    assert (complete["state"], way["refusals"], way["to_do"]) == ("completed", [], [0, 1])
+
+
+@pytest.mark.parametrize("strategy", ["reimport", "alias"])
+@pytest.mark.parametrize("where", ["attempts", "verified"])
+def test_an_attempt_at_another_key_than_the_one_planned_fails(strategy: str, where: str) -> None:
+    other = result(entry("two", calls=calls(*PAIR)))
+    state = facts(strategy=strategy, attempts=[other if where == "attempts" else DONE], taken=canaries("taken"))
+    state["verified"] = other if where == "verified" else {}
+
+    way = course(state)
+
+    (told,) = way["failures"]
+    assert told.startswith(
+        f"one: the key {arn('one')} was planned, and {arn('two')} was worked on (ImportKeyMaterial, "
+    )
+    assert way["to_prove"] == [] and way["progress"].startswith("0 done, 1 failed")
+    (record,) = journal(state, True, START + 20)["keys"]
+    assert (record["status"], record["key_arn"]) == ("failed", arn("two" if where == "attempts" else "one"))
+
+
+def test_what_failed_at_another_key_is_told_with_its_cure() -> None:
+    stray = entry("two", operations=PAIR[:2], key_state="PendingImport", error=error("denied", heal="heal two"))
+
+    way = course(facts(attempts=[result(stray)]))
+
+    (told,) = way["failures"]
+    assert "ImportKeyMaterial, DeleteImportedKeyMaterial); denied; THE KEY CANNOT BE USED; to heal it: heal two" in told
+    assert way["stopped"]
+
+
+def test_an_alias_may_have_left_the_key_that_is_replaced() -> None:
+    """The first look shows the key in its place, the plan the old one, and the result either."""
+    state = facts(strategy="alias", looks=[look("new")])
+
+    for name in ("one", "new"):
+        assert course({**state, "attempts": [result(entry(name))]})["failures"] == []
 
 
 # -- batches and rescue ------------------------------------------------------------------------------------------------

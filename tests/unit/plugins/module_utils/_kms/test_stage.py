@@ -20,6 +20,7 @@ from typing import Any
 import pytest
 from ansible_collections.byok.aws.plugins.module_utils._kms import stage
 from ansible_collections.byok.aws.plugins.module_utils._kms.errors import AnsibleKMSError
+from ansible_collections.byok.aws.plugins.module_utils._kms.identifiers import arn_in
 from ansible_collections.byok.aws.plugins.module_utils._kms.models import Evidence
 from ansible_collections.byok.aws.plugins.module_utils._kms.models import Key
 from ansible_collections.byok.aws.plugins.module_utils._kms.models import Material
@@ -78,11 +79,37 @@ def test_what_a_file_says_is_no_proof() -> None:
     assert prepared(minutes(60)).evidence == Evidence("unknown", None, ID)
 
 
+@pytest.mark.parametrize(
+    ("name", "led_to", "asked", "refused"),
+    [
+        ("alias/k", KEY.arn, "alias/k", False),
+        ("alias/k", OTHER_ARN, "alias/k", True),
+        ("alias/k", OTHER_ARN, f"{KEY.arn.split(':key/')[0]}:alias/k", True),
+        (f"{KEY.arn.split(':key/')[0]}:alias/k", OTHER_ARN, "alias/k", True),
+        ("alias/other", OTHER_ARN, "alias/k", False),
+        ("alias/k", OTHER_ARN, KEY.arn, False),
+        (OTHER_ARN, OTHER_ARN, "alias/k", False),
+        (None, OTHER_ARN, "alias/k", False),
+        ("alias/k", arn_in(KEY.arn, "eu-west-1"), "alias/k", False),
+        ("alias/k", arn_in(OTHER_ARN, "eu-west-1"), "alias/k", True),
+    ],
+)
+def test_when_a_name_stands_for_another_key_than_at_the_preparation(
+    name: str | None, led_to: str, asked: str, refused: bool
+) -> None:
+    aliases = stage.by_alias({led_to: prepared(minutes(60), key_arn=led_to, name=name)})
+
+    problem = stage.moved_problem(aliases, "/stage", asked, KEY)
+
+    said = f"{asked} led to the key {led_to} when /stage was prepared, and leads to {KEY.arn} now"
+    assert problem is None if not refused else said in str(problem)
+
+
 def test_what_is_written_is_read_again_and_replaces_what_was_there(tmp_path: Path) -> None:
     path = tmp_path / "stage"
     path.write_text("older")
     path.chmod(0o644)
-    kept = [prepared(minutes(60)), prepared(None, key_arn=OTHER_ARN, key_material_id=None)]
+    kept = [prepared(minutes(60), name="alias/k"), prepared(None, key_arn=OTHER_ARN, key_material_id=None)]
 
     stage.write(str(path), kept)
 
