@@ -180,7 +180,10 @@ options:
     description:
       - With O(state=absent), the material to delete. Its own import state decides then, not the state of the key.
       - With O(state=reimported), which of several materials is deleted and imported again; the others stay.
-      - Otherwise the material that the given bytes must be.
+      - Otherwise the material that the given bytes must be. Where no fingerprint tells, KMS compares them by an import that
+        interrupts nothing; bytes that are not this material change nothing.
+      - With O(state=current) it is material that the key has, current or staged; the key is rotated to staged material only
+        once the bytes are proved to be it. New bytes get their ID from KMS when they are imported, so that none can be named.
       - Symmetric keys only; the other kinds have one material without an ID.
     type: str
   all_materials:

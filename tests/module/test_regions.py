@@ -319,6 +319,55 @@ def test_a_replica_of_a_key_that_was_rotated_asks_for_its_history(lab: Lab) -> N
     assert state(lab, key_id, WEST) == "Enabled"
 
 
+def foreign_and_rotated(lab: Lab) -> tuple[str, str]:
+    """A key that another tool has rotated in every Region, and the ID of the material that is current now."""
+    lab.emulator.config(rotation_seconds=0)
+    key_id = key_with_replicas(lab, foreign=True)
+    for region in OTHERS:
+        import_elsewhere(lab.emulator.client(region), key_id, SYMMETRIC, material(SYMMETRIC, "a"))
+    import_elsewhere(lab.kms, key_id, SYMMETRIC, material(SYMMETRIC, "b"), ImportType="NEW_KEY_MATERIAL")
+    for region in OTHERS:
+        import_elsewhere(lab.emulator.client(region), key_id, SYMMETRIC, material(SYMMETRIC, "b"))
+    lab.kms.rotate_key_on_demand(KeyId=key_id)
+    return key_id, str(metadata(lab, key_id, HOME)["CurrentKeyMaterialId"])
+
+
+def test_a_replica_in_which_kms_takes_other_material_than_the_one_named_is_told(lab: Lab) -> None:
+    """A replica takes no ID: what the bytes are shows in the answer only."""
+    key_id, named = foreign_and_rotated(lab)
+
+    result = lab.run(key_id=metadata(lab, key_id, WEST)["Arn"], region=WEST, key_material=OLD, key_material_id=named)
+
+    assert result["failed"] and f"not for {named}" in result["msg"]
+
+
+def test_bytes_that_the_primary_refuses_get_into_no_replica(lab: Lab) -> None:
+    """They are those of another material of the key, which a replica would take."""
+    key_id, named = foreign_and_rotated(lab)
+    before = lab.mark()
+
+    result = lab.run(key_id=key_id, key_material=OLD, key_material_id=named, state="current", regions=["all"])
+
+    assert result["failed"] and carried_out(lab, before) == []
+    assert [one["region"] for one in result["regions"] if one["error"]] == [HOME, *OTHERS]
+    assert f"nothing was done in {WEST}, since the rotation cannot begin in {HOME}" in result["msg"]
+
+
+def test_a_rotation_that_is_refused_in_one_region_begins_in_none(lab: Lab) -> None:
+    key_id = key_with_replicas(lab)
+    lab.run(key_id=key_id, key_material=OLD, regions=["all"])
+    west = metadata(lab, key_id, WEST)["Arn"]
+    lab.emulator.faults(
+        [{"operation": "ListKeyRotations", "key_id": west, "every": 1, "code": "AccessDeniedException"}]
+    )
+    before = lab.mark()
+
+    result = lab.run(key_id=key_id, key_material=NEW, state="current", regions=["all"])
+
+    assert result["failed"] and f"the rotation cannot begin in {WEST}" in result["msg"]
+    assert carried_out(lab, before) == []
+
+
 def test_prepared_for_every_region_and_changed_later(lab: Lab, tmp_path: Any) -> None:
     key_id = key_with_replicas(lab)
     lab.run(key_id=key_id, key_material=OLD, regions=["all"])

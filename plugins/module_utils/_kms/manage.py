@@ -89,6 +89,11 @@ class Job:
         return self.execution is not None and self.result.error is None
 
     @property
+    def begun(self) -> bool:
+        """Whether anything was done to the key, or is under way."""
+        return self.execution is not None and bool(self.execution.done or self.execution.plan.waits_for)
+
+    @property
     def paired(self) -> bool:
         """Whether a deletion will be followed by an import."""
         return self.execution is not None and self.pending and self.execution.plan.pairs
@@ -331,7 +336,10 @@ def planned_material_id(plan: Plan) -> str | None:
 
 def used_proof(plan: Plan) -> Evidence:
     """The proof that is used: where reading gave none and the key has history, KMS compares at the import."""
-    if plan.evidence.verdict == "unknown" and any(step.purpose in ("prove", "restore", "renew") for step in plan.steps):
+    purposes = {step.purpose for step in plan.steps}
+    if plan.evidence.verdict == "unknown" and purposes & {"prove", "restore", "renew"}:
+        return replace(plan.evidence, method="reimport")
+    if plan.evidence.method == "key_material_id" and "prove" in purposes:
         return replace(plan.evidence, method="reimport")
     return plan.evidence
 
@@ -365,9 +373,23 @@ def _error(request: Request, error: AnsibleKMSError, execution: Execution | None
             heal = heal_command(request, execution.key, execution.plan)
         changed = effect(error, execution.done, execution.unclear)
         sentence += f"; {changed}" if changed else ""
+        sentence += _way_out(request, error, execution.key)
         now = "is now" if execution.known else "could not be read again and was last known to be"
         sentence += f"; the key {now} {execution.key.key_state}" + (f"; to heal it: {heal}" if heal else "")
     return error_fields(error, sentence, heal_command=heal)
+
+
+def _way_out(request: Request, error: AnsibleKMSError, key: Key) -> str:
+    """What to do when KMS does not take bytes for the staged material that they are said to be."""
+    named = key.material(request.key_material_id)
+    if error.code != "IncorrectKeyMaterialException" or request.state != "current" or named is None or named.permanent:
+        return ""
+    # Whether KMS takes staged bytes a second time is not known: a refusal may have that reason, too.
+    return (
+        f"; the key is not rotated to {named.key_material_id}, since the material given could not be proved to be it; "
+        "if these are the bytes to put to work, delete what is staged (state absent with that key_material_id), and "
+        "run the task again without key_material_id"
+    )
 
 
 def heal_command(request: Request, key: Key, plan: Plan) -> str | None:

@@ -49,7 +49,7 @@ def make_plan(request: Request, key: Key, evidence: Evidence = models.NO_EVIDENC
     return replace(
         plan,
         steps=steps,
-        after=predict(key, steps),
+        after=_afterwards(key, plan, steps),
         evidence=evidence,
         refusal=None,
         known_cut_off=key.cut_off,
@@ -70,6 +70,11 @@ def _lifting(request: Request, key: Key, steps: tuple[Step, ...]) -> tuple[Step,
     if key.cut_off is None or not request.lift_cut_off or request.stage == "prepare":
         return steps
     return (*steps, Step("UntagResource", "lift"))
+
+
+def _afterwards(key: Key, plan: Plan, steps: tuple[Step, ...]) -> Key:
+    """The key at the end, with the rotation that an earlier run has started and this one waits for."""
+    return predict(key, (*steps, Step("RotateKeyOnDemand", "rotate")) if plan.waits_for else steps)
 
 
 def _preparation(plan: Plan) -> Plan:

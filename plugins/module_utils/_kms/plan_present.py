@@ -156,7 +156,7 @@ def _unproved(request: Request, key: Key, evidence: Evidence) -> Plan:
     if request.offered == "wrapped":
         return _wrapped(request, key, evidence)
     candidates.sort(key=lambda entry: (not entry.permanent, entry.key_material_state != models.CURRENT))
-    steps = [_proving(request, key, entry, evidence) for entry in candidates]
+    steps = [proving(request, key, entry, evidence) for entry in candidates]
     if not steps:
         return Plan(refusal=mismatch_sentence(request, key), forceable=False)
     # A replica takes no ID: one request serves for all candidates, and KMS finds the right one.
@@ -174,10 +174,11 @@ def _wrapped(request: Request, key: Key, evidence: Evidence) -> Plan:
     if entry is None:
         expiration, _differs = wanted_expiration(request, None, key.now)
         return Plan(steps=(existing_import(key, "prove", None, expiration, request.description),))
-    return Plan(steps=(_proving(request, key, entry, evidence),))
+    return Plan(steps=(proving(request, key, entry, evidence),))
 
 
-def _proving(request: Request, key: Key, entry: Material, evidence: Evidence) -> Step:
+def proving(request: Request, key: Key, entry: Material, evidence: Evidence) -> Step:
+    """The import by which KMS itself says whether the bytes are this material: it refuses all others."""
     current = entry.expiration if is_loaded(key, entry) else None
     expiration, _differs = wanted_expiration(request, current, key.now)
     purpose = "prove" if is_loaded(key, entry) else "restore"
