@@ -34,15 +34,6 @@ def stage(lab: Lab, key_id: str, label: str = "b", **options: Any) -> str:
     return str(answer["KeyMaterialId"])
 
 
-@pytest.fixture
-def quick(lab: Lab, impatient: None, monkeypatch: pytest.MonkeyPatch) -> Lab:
-    from ansible_collections.byok.aws.plugins.module_utils._kms import waiters
-
-    monkeypatch.setattr(waiters, "ROTATION_DELAY", 0.1)
-    lab.emulator.config(rotation_seconds=0.3)
-    return lab
-
-
 def ok(result: dict[str, Any]) -> dict[str, Any]:
     assert not result.get("failed"), result["msg"]
     return result

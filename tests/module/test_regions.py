@@ -13,6 +13,7 @@ import pytest
 from crash import Point
 from crash import killed_at
 from lab import Lab
+from materials import NEVER
 from materials import b64
 from materials import import_elsewhere
 from materials import material
@@ -365,6 +366,41 @@ def test_a_rotation_that_is_refused_in_one_region_begins_in_none(lab: Lab) -> No
     result = lab.run(key_id=key_id, key_material=NEW, state="current", regions=["all"])
 
     assert result["failed"] and f"the rotation cannot begin in {WEST}" in result["msg"]
+    assert carried_out(lab, before) == []
+
+
+def expiry_of_the_new(lab: Lab, key_id: str, region: str) -> Any:
+    listed = lab.emulator.client(region).list_key_rotations(KeyId=key_id, IncludeKeyMaterial="ALL_KEY_MATERIAL")
+    return listed["Rotations"][-1].get("ValidTo")
+
+
+def test_a_rotation_keeps_the_lifetime_in_every_region(lab: Lab) -> None:
+    """Of each, its own: in one of them the material does not expire."""
+    lab.emulator.config(rotation_seconds=0)
+    key_id = key_with_replicas(lab)
+    lab.run(key_id=key_id, key_material=OLD, valid_for="90d", regions=[HOME, WEST])
+    lab.run(key_id=key_id, key_material=OLD, expiration_model=NEVER, regions=[ASIA])
+
+    result = lab.run(key_id=key_id, key_material=NEW, state="current", regions=["all"])
+
+    assert not result.get("failed"), result["msg"]
+    for region in (HOME, WEST):
+        assert abs(expiry_of_the_new(lab, key_id, region).timestamp() - time.time() - 90 * 86400) < 3600
+    assert expiry_of_the_new(lab, key_id, ASIA) is None
+    assert [bool(one["current_valid_to"]) for one in result["regions"]] == [True, True, False]
+
+
+@pytest.mark.parametrize("check_mode", [True, False])
+def test_an_expiry_in_one_region_alone_has_to_be_said_before_anything_is_done(lab: Lab, check_mode: bool) -> None:
+    key_id = key_with_replicas(lab)
+    lab.run(key_id=key_id, key_material=OLD, regions=[HOME, ASIA])
+    lab.run(key_id=key_id, key_material=OLD, valid_for="90d", regions=[WEST])
+    before = lab.mark()
+
+    result = lab.run(key_id=key_id, key_material=NEW, state="current", regions=["all"], check_mode=check_mode)
+
+    assert result["failed"] and "say with valid_for or valid_to" in result["msg"]
+    assert f"the rotation cannot begin in {WEST}" in result["msg"]
     assert carried_out(lab, before) == []
 
 

@@ -11,10 +11,12 @@ from collections import Counter
 from dataclasses import asdict
 from dataclasses import dataclass
 from dataclasses import replace
+from datetime import timedelta
 from typing import Any
 from typing import Callable
 
 from . import api
+from . import lineage
 from . import models
 from . import specs
 from . import stage
@@ -30,6 +32,7 @@ from .errors import refused
 from .errors import unexpected
 from .execute import Execution
 from .execute import wrapping_choice
+from .expiry import duration_text
 from .expiry import expiry_problem
 from .material import Secret
 from .material import check
@@ -392,6 +395,31 @@ def _way_out(request: Request, error: AnsibleKMSError, key: Key) -> str:
     )
 
 
+def said_of_expiry(request: Request) -> list[str]:
+    """The options about the expiry as arguments of a command."""
+    if request.valid_for:
+        return [f"valid_for={duration_text(request.valid_for)}"]
+    if request.valid_to:
+        return [f"valid_to={request.valid_to.isoformat()}"]
+    return [f"expiration_model={models.NEVER}"] if request.expiration_model == models.NEVER else []
+
+
+def _expiry_arguments(request: Request, key: Key, plan: Plan) -> list[str]:
+    """What was said of the expiry, or what the material itself had: that of the key is the earliest of all."""
+    imported = next((step for step in reversed(plan.steps) if step.operation == "ImportKeyMaterial"), None)
+    if request.sets_expiry or imported is None:
+        return said_of_expiry(request)
+    lifetime = _recorded(key, imported)
+    kept = replace(request, valid_for=lifetime, valid_to=imported.expiration.valid_to if imported.expiration else None)
+    return said_of_expiry(kept)
+
+
+def _recorded(key: Key, step: Step) -> timedelta | None:
+    """The lifetime that the description has of the material, or gets with the import."""
+    entry = key.material(step.key_material_id)
+    return lineage.lifetime(step.description or (entry.description if entry else None))
+
+
 def heal_command(request: Request, key: Key, plan: Plan) -> str | None:
     """The command that brings the key to what was wished, after a plan broke off; None when it is there."""
     wanted = plan.after or key
@@ -407,6 +435,5 @@ def heal_command(request: Request, key: Key, plan: Plan) -> str | None:
     # Only a rotation is a matter of all Regions; the rest is done in that of the key alone.
     if request.regions and request.state == "current":
         arguments.append(f"regions={','.join(request.regions)}")
-    if wanted.expiration and wanted.expiration.valid_to:
-        arguments.append(f"valid_to={wanted.expiration.valid_to.isoformat()}")
+    arguments += _expiry_arguments(request, key, plan)
     return f"ansible localhost -m byok.aws.kms_imported_material -a '{' '.join(arguments)}'"

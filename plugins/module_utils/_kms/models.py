@@ -150,6 +150,16 @@ class Key:
         return tuple(entry for entry in self.materials if entry.permanent and not entry.loaded(self.now))
 
     @property
+    def expiring(self) -> tuple[Material, ...]:
+        """The loaded permanent materials that expire, the first to expire first. Each takes the whole key down."""
+        instants = [
+            (entry.expiration.valid_to, entry)
+            for entry in self.materials
+            if entry.permanent and entry.loaded(self.now) and entry.expiration and entry.expiration.valid_to
+        ]
+        return tuple(entry for _instant, entry in sorted(instants, key=lambda one: one[0]))
+
+    @property
     def rotations_left(self) -> int | None:
         if not self.symmetric:
             return None
@@ -175,7 +185,8 @@ class Request:
 
     offered: "plaintext", "wrapped" (EncryptedKeyMaterial with its ImportToken), "prepared" (the same from an earlier
     run) or None. stage: "prepare" when only the preparation is wanted. regions: those of a multi-Region key that are
-    meant; empty for the one Region of the connection.
+    meant; empty for the one Region of the connection. for_rotation: the import into a replica that comes before the
+    rotation of its primary key.
     """
 
     key_id: str
@@ -196,6 +207,11 @@ class Request:
     force: bool = False
     regions: tuple[str, ...] = ()
     lift_cut_off: bool = False
+    for_rotation: bool = False
+
+    @property
+    def rotates(self) -> bool:
+        return self.for_rotation or self.state == "current"
 
     @property
     def sets_expiry(self) -> bool:

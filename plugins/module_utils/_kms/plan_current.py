@@ -14,6 +14,7 @@ from datetime import timedelta
 
 from . import lineage
 from . import models
+from . import succession
 from .expiry import wanted_expiration
 from .models import Evidence
 from .models import Expiration
@@ -22,9 +23,9 @@ from .models import Material
 from .models import Plan
 from .models import Request
 from .models import Step
-from .plan_present import aligned
 from .plan_present import first_import
-from .plan_present import proving
+from .plan_present import proved
+from .plan_present import recognised
 
 NEW = "NEW_KEY_MATERIAL"
 _ROTATE = Step("RotateKeyOnDemand", "rotate")
@@ -43,8 +44,10 @@ def plan_current(request: Request, key: Key, evidence: Evidence) -> Plan:
     if entry is not None and entry.permanent:
         return _permanent(request, key, entry, evidence)
     plan = _staging(request, key, evidence) if entry is None else _rotating(request, key, entry, evidence)
-    obstacle = plan.refusal or _obstacle(request, key)
-    return replace(plan, refusal=obstacle)
+    if plan.forceable:
+        return replace(plan, refusal=plan.refusal or _obstacle(request, key))
+    # What KMS would refuse anyway is said first, unless it is to be tried all the same.
+    return plan if request.force else replace(plan, refusal=_obstacle(request, key) or plan.refusal)
 
 
 def _not_the_named(request: Request, key: Key, evidence: Evidence) -> str | None:
@@ -78,8 +81,8 @@ def _permanent(request: Request, key: Key, entry: Material, evidence: Evidence) 
         return Plan(refusal=_on_its_way_out(request, entry, key.staged), forceable=False)
     # Wrapped material is recognised by its name alone, since importing it at every run would prove no more.
     if _seen(evidence) or request.offered == "wrapped":
-        return Plan(steps=aligned(request, key, entry, evidence))
-    return Plan(steps=(proving(request, key, entry, evidence),))
+        return recognised(request, key, entry, evidence)
+    return proved(request, key, entry, evidence)
 
 
 def _impossible(request: Request, key: Key) -> str | None:
@@ -129,12 +132,15 @@ def _obstacle(request: Request, key: Key) -> str | None:
 
 def _staging(request: Request, key: Key, evidence: Evidence) -> Plan:
     """New bytes: import them beside the current ones, then rotate to them."""
+    request, unsaid = succession.for_new(request, key)
+    if unsaid:
+        return Plan(refusal=unsaid, forceable=False)
     expiration, _differs = wanted_expiration(request, None, key.now)
     stage = Step(
         "ImportKeyMaterial",
         "stage",
         import_type=NEW,
-        description=lineage.compose(request.description, evidence.fingerprint),
+        description=lineage.compose(request.description, evidence.fingerprint, lifetime=request.valid_for),
         expiration=expiration,
     )
     steps: tuple[Step, ...] = (stage, _ROTATE)
@@ -152,7 +158,10 @@ def _staging(request: Request, key: Key, evidence: Evidence) -> Plan:
 
 def _rotating(request: Request, key: Key, entry: Material, evidence: Evidence) -> Plan:
     """Bytes that are staged already; that they are the ones is proved by an import before the rotation."""
-    before = aligned(request, key, entry, evidence) if _seen(evidence) else (proving(request, key, entry, evidence),)
+    plan = (recognised if _seen(evidence) else proved)(request, key, entry, evidence)
+    if plan.refusal:
+        return plan
+    before = plan.steps
     if key.rotation_started is not None:
         refusal = _too_short(request, key, before[0].expiration) if before else None
         return Plan(steps=before, waits_for=entry.key_material_id, refusal=refusal)

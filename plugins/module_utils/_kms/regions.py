@@ -70,8 +70,9 @@ def member_wish(wish: Wish, key: Key, region: str, regions: tuple[str, ...]) -> 
     request = replace(wish.request, key_id=arn_in(key.arn, region), regions=regions)
     if region != key.regions[0]:
         # A replica takes its description from the primary key, and is rotated with it.
-        state = "present" if request.state == "current" else request.state
-        request = replace(request, description=None, state=state)
+        rotates = request.state == "current"
+        state = "present" if rotates else request.state
+        request = replace(request, description=None, state=state, for_rotation=rotates)
     return replace(wish, request=request)
 
 
