@@ -14,7 +14,7 @@ description:
   - This filter is private to the playbook; it can change, or go, in any release.
 author:
   - byok.aws maintainers (@byok-aws)
-positional: _input, materials
+positional: _input, materials, within, renewed
 options:
   _input:
     description: The keys, as RV(byok.aws.kms_imported_material_info#module:kms_keys).
@@ -25,6 +25,14 @@ options:
     description: The options that give the material, or a list of them, by key ID, key ARN, alias or alias ARN.
     type: dict
     required: true
+  within:
+    description: What expires in this time is due, as a duration. Without it nothing is said of single materials.
+    type: str
+  renewed:
+    description: The keys as M(byok.aws.kms_imported_material) returned them, of all calls.
+    type: list
+    elements: dict
+    default: []
 """
 
 EXAMPLES = r"""
@@ -37,7 +45,8 @@ RETURN = r"""
 _value:
   description: >-
     C(rounds), for each call the value of O(byok.aws.kms_imported_material#module:keys); C(unknown), the keys without
-    material; and C(unread), those that could not be read.
+    material; C(unread), those that could not be read; and C(left), the materials that are due and were not imported
+    again, because nothing that was given is them.
   type: dict
 """
 

@@ -188,7 +188,10 @@ options:
     description:
       - With O(state=absent), the material to delete. Its own import state decides then, not the state of the key.
       - With O(state=reimported), which of several materials is deleted and imported again; the others stay.
-      - Otherwise the material that the given bytes must be.
+      - Otherwise the material that the given bytes must be. Where no fingerprint tells, KMS compares them by an import that
+        interrupts nothing; bytes that are not this material change nothing.
+      - With O(state=current) it is material that the key has, current or staged; the key is rotated to staged material only
+        once the bytes are proved to be it. New bytes get their ID from KMS when they are imported, so that none can be named.
       - Symmetric keys only; the other kinds have one material without an ID.
     type: str
   all_materials:
@@ -205,7 +208,8 @@ options:
   key_material_description:
     description:
       - A text that KMS keeps with the material. Up to 215 letters, digits, white space, colons, slashes, underscores, dots and hyphens.
-      - The module keeps a fingerprint behind it, by which it recognises the material; the text is shown without it.
+      - The module keeps a fingerprint behind it, by which it recognises the material, and O(valid_for), if there is room; the text
+        is shown without them.
       - Symmetric keys only, and of a multi-Region key only the primary. When not set, what is there stays.
     type: str
   valid_to:
@@ -216,6 +220,8 @@ options:
   valid_for:
     description:
       - The same as a duration from now, such as V(90d), V(12h) or V(1d12h), at most V(365d).
+      - It is kept in the description of symmetric material, behind the fingerprint, as the lifetime that a rotation or a
+        restoration goes on with when nothing is said about the expiry.
     type: str
   renew_before:
     description:
@@ -225,8 +231,12 @@ options:
   expiration_model:
     description:
       - Needed only to take an expiry away, with V(KEY_MATERIAL_DOES_NOT_EXPIRE).
-      - When neither this nor O(valid_to) nor O(valid_for) is set, material that is imported anew does not expire, and loaded
-        material keeps what it has.
+      - When neither this nor O(valid_to) nor O(valid_for) is set, loaded material keeps what it has, and the first material of a
+        key does not expire. Material that was lost gets the lifetime with which it was imported (O(valid_for)), and does not
+        expire where none is known.
+      - With O(state=current), new material then gets what the current one has, no expiry or the lifetime with which that was
+        imported, in full. Where the current one expires and its lifetime is not known, because O(valid_to) was given or another
+        tool imported it, the task is refused, in check mode, too. An expiry is never lost in silence.
     type: str
     choices: [KEY_MATERIAL_EXPIRES, KEY_MATERIAL_DOES_NOT_EXPIRE]
   wrapping_algorithm:
@@ -468,15 +478,54 @@ kms_keys:
       type: str
       sample: 123456789012345678901234567890123456789012345678901234567890abcd
     expiration_model:
-      description: Whether the material expires.
+      description: Whether material of the key expires, as C(DescribeKey) has it.
       returned: when the key could be read
       type: str
       sample: KEY_MATERIAL_EXPIRES
     valid_to:
-      description: When the material expires, in UTC.
+      description:
+        - When the first material of the key expires, in UTC, as C(DescribeKey) has it. On a key that was rotated it need not be the
+          current one, for which there is RV(kms_keys[].current_valid_to).
       returned: when the key could be read
       type: str
       sample: "2030-01-31T12:00:00+00:00"
+    current_expiration_model:
+      description:
+        - Whether the current material itself expires. On keys that are not symmetric, it is the only one.
+        - Not set when the key holds no current material, or when its list of materials was not read.
+      returned: when the key could be read
+      type: str
+      sample: KEY_MATERIAL_EXPIRES
+    current_valid_to:
+      description:
+        - When the current material itself expires, in UTC. RV(kms_keys[].valid_to) is that of the material that expires first.
+        - Not set when it does not expire, and as for RV(kms_keys[].current_expiration_model).
+      returned: when the key could be read
+      type: str
+      sample: "2030-04-30T12:00:00+00:00"
+    expiring_materials:
+      description:
+        - Every material whose expiry makes the whole key unusable, the current one and older ones, the first to expire first.
+        - Symmetric keys only, and empty when the list of materials was not read.
+      returned: when the key could be read
+      type: list
+      elements: dict
+      contains:
+        key_material_id:
+          description: The ID of the material. Not set in check mode for material that would be imported.
+          returned: always
+          type: str
+          sample: 123456789012345678901234567890123456789012345678901234567890abcd
+        key_material_state:
+          description: V(CURRENT) or V(NON_CURRENT).
+          returned: always
+          type: str
+          sample: NON_CURRENT
+        valid_to:
+          description: When it expires, in UTC.
+          returned: always
+          type: str
+          sample: "2030-01-31T12:00:00+00:00"
     changed:
       description: Whether this key was changed.
       returned: always

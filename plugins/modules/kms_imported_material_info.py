@@ -157,6 +157,43 @@ kms_keys:
       returned: when the key could be read
       type: str
       sample: "2030-01-31T12:00:00+00:00"
+    current_expiration_model:
+      description:
+        - Whether the current material itself expires. On keys that are not symmetric, it is the only one.
+        - Not set when the key holds no current material.
+      returned: when the key could be read
+      type: str
+      sample: KEY_MATERIAL_EXPIRES
+    current_valid_to:
+      description:
+        - When the current material itself expires, in UTC. RV(kms_keys[].valid_to) is that of the material that expires first.
+        - Not set when it does not expire, and as for RV(kms_keys[].current_expiration_model).
+      returned: when the key could be read
+      type: str
+      sample: "2030-04-30T12:00:00+00:00"
+    expiring_materials:
+      description:
+        - Every material whose expiry makes the whole key unusable, the current one and older ones, the first to expire first.
+        - Symmetric keys only.
+      returned: when the key could be read
+      type: list
+      elements: dict
+      contains:
+        key_material_id:
+          description: The ID of the material.
+          returned: always
+          type: str
+          sample: 123456789012345678901234567890123456789012345678901234567890abcd
+        key_material_state:
+          description: V(CURRENT) or V(NON_CURRENT).
+          returned: always
+          type: str
+          sample: NON_CURRENT
+        valid_to:
+          description: When it expires, in UTC.
+          returned: always
+          type: str
+          sample: "2030-01-31T12:00:00+00:00"
     seconds_to_expiry:
       description: The time until the first material expires, negative when it has. Not set when none expires.
       returned: when the key could be read
@@ -198,6 +235,18 @@ kms_keys:
           returned: always
           type: str
           sample: "2030-01-31T12:00:00+00:00"
+        seconds_to_expiry:
+          description: The time until it expires, negative when it has. Not set when it does not.
+          returned: always
+          type: int
+          sample: 2592000
+        valid_for:
+          description:
+            - The lifetime with which it was imported, as far as M(byok.aws.kms_imported_material) has kept it
+              (O(byok.aws.kms_imported_material#module:valid_for)). A rotation goes on with it when nothing is said about the expiry.
+          returned: always
+          type: str
+          sample: 90d
         key_material_description:
           description: The text kept with it, without the fingerprint.
           returned: always

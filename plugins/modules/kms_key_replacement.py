@@ -129,8 +129,11 @@ options:
     type: str
   valid_to:
     description:
-      - When KMS deletes the new material by itself, as ISO 8601 with a zone, less than 365 days from now. Without this and
-        O(valid_for) it does not expire, whatever was so of the old material.
+      - When KMS deletes the new material by itself, as ISO 8601 with a zone, less than 365 days from now.
+      - Without this, O(valid_for) and O(expiration_model), the new material gets what the old one has, no expiry or the lifetime with
+        which that was imported (O(byok.aws.kms_imported_material#module:valid_for)). Where the old one expires and its lifetime is
+        not known, the task is refused; that is so of every HMAC, RSA and elliptic curve key whose material expires, since KMS
+        keeps no description for it.
     type: str
   valid_for:
     description:
@@ -143,7 +146,8 @@ options:
     type: str
   expiration_model:
     description:
-      - Needed only to take an expiry away from the new key again, with V(KEY_MATERIAL_DOES_NOT_EXPIRE).
+      - Needed only for new material that does not expire in the place of material that does, and to take an expiry away from the new
+        key again, with V(KEY_MATERIAL_DOES_NOT_EXPIRE).
     type: str
     choices: [KEY_MATERIAL_EXPIRES, KEY_MATERIAL_DOES_NOT_EXPIRE]
   wrapping_algorithm:
@@ -330,15 +334,54 @@ kms_keys:
       type: str
       sample: 123456789012345678901234567890123456789012345678901234567890abcd
     expiration_model:
-      description: Whether the material of the old key expires.
+      description: Whether material of the old key expires, as C(DescribeKey) has it.
       returned: when the key could be read
       type: str
       sample: KEY_MATERIAL_DOES_NOT_EXPIRE
     valid_to:
-      description: When it expires, in UTC.
+      description: When its first material expires, in UTC.
       returned: when the key could be read
       type: str
       sample: "2030-01-31T12:00:00+00:00"
+    current_expiration_model:
+      description:
+        - Whether the current material of the old key itself expires. On keys that are not symmetric, it is the only one.
+        - Not set when the key holds no current material, or when its list of materials was not read.
+      returned: when the key could be read
+      type: str
+      sample: KEY_MATERIAL_EXPIRES
+    current_valid_to:
+      description:
+        - When the current material of the old key itself expires, in UTC. RV(kms_keys[].valid_to) is that of the material that
+          expires first.
+        - Not set when it does not expire, and as for RV(kms_keys[].current_expiration_model).
+      returned: when the key could be read
+      type: str
+      sample: "2030-04-30T12:00:00+00:00"
+    expiring_materials:
+      description:
+        - Every material of the old key whose expiry makes that whole key unusable, the current one and older ones, the first to
+          expire first.
+        - Symmetric keys only, and empty when the list of materials was not read.
+      returned: when the key could be read
+      type: list
+      elements: dict
+      contains:
+        key_material_id:
+          description: The ID of the material.
+          returned: always
+          type: str
+          sample: 123456789012345678901234567890123456789012345678901234567890abcd
+        key_material_state:
+          description: V(CURRENT) or V(NON_CURRENT).
+          returned: always
+          type: str
+          sample: NON_CURRENT
+        valid_to:
+          description: When it expires, in UTC.
+          returned: always
+          type: str
+          sample: "2030-01-31T12:00:00+00:00"
     new_key_id:
       description: The key ID of the new key. Not set in check mode for a key that would be created.
       returned: always
@@ -354,6 +397,11 @@ kms_keys:
       returned: always
       type: str
       sample: Enabled
+    new_key_valid_to:
+      description: When the material of the new key expires, in UTC; in check mode, as predicted. Not set when it does not.
+      returned: always
+      type: str
+      sample: "2030-04-30T12:00:00+00:00"
     aliases:
       description: The aliases that this task has moved to the new key; in check mode, those that it would move.
       returned: always

@@ -45,6 +45,16 @@ def impatient(monkeypatch):
 
 
 @pytest.fixture
+def quick(lab, impatient, monkeypatch):
+    """A lab in which a rotation takes no time."""
+    from ansible_collections.byok.aws.plugins.module_utils._kms import waiters
+
+    monkeypatch.setattr(waiters, "ROTATION_DELAY", 0.1)
+    lab.emulator.config(rotation_seconds=0.3)
+    return lab
+
+
+@pytest.fixture
 def xlab(lab, impatient, monkeypatch):
     """A lab for the keys themselves, in which nothing takes long."""
     from ansible_collections.byok.aws.plugins.module_utils._kms import external_execute

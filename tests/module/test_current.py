@@ -13,6 +13,7 @@ from lab import Lab
 from materials import b64
 from materials import import_elsewhere
 from materials import material
+from materials import wrapped
 
 SYMMETRIC = "SYMMETRIC_DEFAULT"
 STAGE_AND_ROTATE = ["ImportKeyMaterial", "RotateKeyOnDemand"]
@@ -31,15 +32,6 @@ def stage(lab: Lab, key_id: str, label: str = "b", **options: Any) -> str:
         lab.kms, key_id, SYMMETRIC, material(SYMMETRIC, label), ImportType="NEW_KEY_MATERIAL", **options
     )
     return str(answer["KeyMaterialId"])
-
-
-@pytest.fixture
-def quick(lab: Lab, impatient: None, monkeypatch: pytest.MonkeyPatch) -> Lab:
-    from ansible_collections.byok.aws.plugins.module_utils._kms import waiters
-
-    monkeypatch.setattr(waiters, "ROTATION_DELAY", 0.1)
-    lab.emulator.config(rotation_seconds=0.3)
-    return lab
 
 
 def ok(result: dict[str, Any]) -> dict[str, Any]:
@@ -132,14 +124,89 @@ def test_other_material_is_pending(quick: Lab) -> None:
     assert quick.metadata(key_id)["CurrentKeyMaterialId"] == forced["key_material_id"] != staged
 
 
-def test_staged_by_another_tool_and_named(quick: Lab) -> None:
+def shown(lab: Lab, key_id: str) -> tuple[Any, ...]:
+    """What an independent client sees of a key and its materials."""
+    seen = lab.metadata(key_id)
+    return seen["KeyState"], seen["CurrentKeyMaterialId"], lab.materials(key_id), lab.tags(key_id)
+
+
+def give_wrapped(lab: Lab, key_id: str, label: str) -> dict[str, Any]:
+    made = wrapped(lab.kms, key_id, SYMMETRIC, material(SYMMETRIC, label))
+    return {"encrypted_key_material": b64(made["EncryptedKeyMaterial"]), "import_token": b64(made["ImportToken"])}
+
+
+@pytest.mark.parametrize("way", ["plaintext", "wrapped"])
+def test_staged_by_another_tool_and_named_is_proved_and_rotated_to(quick: Lab, way: str) -> None:
     key_id = quick.own_key()
     staged = stage(quick, key_id, "b")
+    given = {"key_material": secret("b")} if way == "plaintext" else give_wrapped(quick, key_id, "b")
+    options = {"key_id": key_id, "state": "current", "key_material_id": staged, **given}
+    predicted = ok(quick.run(check_mode=True, **options))
+    before = quick.mark()
 
-    result = ok(make_current(quick, key_id, "b", key_material_id=staged))
+    result = ok(quick.run(**options))
 
-    assert result["operations"] == ["RotateKeyOnDemand"]
+    assert result["operations"] == predicted["operations"] == quick.changing_calls(before) == STAGE_AND_ROTATE
+    assert (result["proof"], result["key_material_id"]) == ("reimport", staged)
+    assert [entry["KeyMaterialId"] for entry in quick.materials(key_id)][1:] == [staged]
     assert quick.metadata(key_id)["CurrentKeyMaterialId"] == staged
+    before = quick.mark()
+    assert ok(quick.run(**options))["changed"] is False and quick.changing_calls(before) == []
+
+
+@pytest.mark.parametrize("owner", ["own", "foreign", "disabled"])
+def test_bytes_that_are_not_the_current_material_named_change_nothing(quick: Lab, owner: str) -> None:
+    key_id = quick.own_key() if owner == "own" else quick.foreign_key()
+    if owner == "disabled":
+        quick.kms.disable_key(KeyId=key_id)
+    named, found = quick.metadata(key_id)["CurrentKeyMaterialId"], shown(quick, key_id)
+
+    result = make_current(quick, key_id, "b", key_material_id=named)
+
+    assert result["failed"] and result["changed"] is (owner == "disabled")
+    assert shown(quick, key_id) == found
+    if owner == "own":
+        assert f"is not {named}" in result["msg"]
+    else:
+        assert result["error"]["code"] == "IncorrectKeyMaterialException"
+    assert "ImportKeyMaterial" not in result["operations"] and "RotateKeyOnDemand" not in result["operations"]
+
+
+@pytest.mark.parametrize("way", ["plaintext", "wrapped"])
+def test_bytes_that_are_not_the_staged_material_named_change_nothing(quick: Lab, way: str) -> None:
+    key_id = quick.own_key()
+    staged = stage(quick, key_id, "c")
+    found = shown(quick, key_id)
+    given = {"key_material": secret("b")} if way == "plaintext" else give_wrapped(quick, key_id, "b")
+
+    result = quick.run(key_id=key_id, state="current", key_material_id=staged, **given)
+
+    assert result["failed"] and not result["changed"] and shown(quick, key_id) == found
+    assert "delete what is staged" in result["msg"] and staged in result["msg"]
+
+
+def test_the_bytes_of_foreign_material_named_are_proved_once(quick: Lab) -> None:
+    key_id = quick.foreign_key()
+    named = quick.metadata(key_id)["CurrentKeyMaterialId"]
+
+    first = ok(make_current(quick, key_id, "a", key_material_id=named))
+    second = ok(make_current(quick, key_id, "a", key_material_id=named))
+
+    assert (first["operations"], first["proof"], first["unavailable_seconds"]) == (["ImportKeyMaterial"], "reimport", 0)
+    assert (second["changed"], second["proof"]) == (False, "fingerprint")
+    assert quick.metadata(key_id)["CurrentKeyMaterialId"] == named
+
+
+def test_material_that_a_rotation_under_way_replaces_is_refused(quick: Lab) -> None:
+    key_id = quick.own_key()
+    quick.emulator.config(rotation_seconds=60)
+    ok(make_current(quick, key_id, wait=False))
+    before = quick.mark()
+
+    result = make_current(quick, key_id, "a")
+
+    assert result["failed"] and "is being rotated from the material" in result["msg"]
+    assert quick.changing_calls(before) == []
 
 
 def test_bytes_that_another_tool_made_current(quick: Lab) -> None:

@@ -6,11 +6,13 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Any
 
 import pytest
 from lab import Lab
 from materials import KINDS
+from materials import b64
 from materials import import_elsewhere
 from materials import material
 from module_runner import CONNECTION
@@ -149,3 +151,22 @@ def test_rates_have_to_be_numbers(lab: Lab) -> None:
 
     assert result["failed"] and "request_rates: ListKeyRotations" in result["msg"]
     assert lab.calls() == []
+
+
+def test_the_expiry_of_each_material_and_the_rule_behind_it(lab: Lab) -> None:
+    lab.emulator.config(rotation_seconds=0)
+    key_id = lab.own_key(valid_for="90d")
+    new = {"key_id": key_id, "state": "current", "key_material": b64(material(SYMMETRIC, "b"))}
+    assert not lab.run(**new, valid_for="200d").get("failed")
+    first, second = (one["ValidTo"].timestamp() for one in lab.materials(key_id))
+
+    (shown,) = info(lab, key_ids=[key_id])
+
+    def seconds(text: str) -> float:
+        return datetime.fromisoformat(text).timestamp()
+
+    assert seconds(shown["valid_to"]) == first and seconds(shown["current_valid_to"]) == second
+    assert [seconds(one["valid_to"]) for one in shown["expiring_materials"]] == [first, second]
+    assert [one["valid_for"] for one in shown["materials"]] == ["90d", "200d"]
+    left = [one["seconds_to_expiry"] for one in shown["materials"]]
+    assert left[0] == shown["seconds_to_expiry"] and abs(left[1] - left[0] - 110 * DAY) < 3600

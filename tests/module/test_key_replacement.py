@@ -7,6 +7,9 @@
 from __future__ import annotations
 
 import json
+from datetime import datetime
+from datetime import timedelta
+from datetime import timezone
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +17,7 @@ import pytest
 from external_lab import TOKEN
 from lab import Lab
 from materials import KINDS
+from materials import NEVER
 from materials import b64
 from materials import import_elsewhere
 from materials import material
@@ -92,6 +96,80 @@ def test_what_becomes_of_the_old_key(rlab: ReplacementLab, old_key: str, operati
         assert waits.days in (7, 8)
     assert rlab.done(**wished)["changed"] is False
     assert rlab.done(key_id=old, **wished)["changed"] is False
+
+
+def until(days: float) -> datetime:
+    return (datetime.now(timezone.utc) + timedelta(days=days)).replace(microsecond=0)
+
+
+def expiring(rlab: ReplacementLab, spec: str, **options: Any) -> str:
+    old = rlab.old(spec)
+    options = options or {"valid_to": until(60).isoformat()}
+    imported = Lab(rlab.emulator, rlab.kms).run(key_id=old, key_material=b64(material(spec)), **options)
+    assert not imported.get("failed"), imported["msg"]
+    return old
+
+
+@pytest.mark.parametrize("spec", [SYMMETRIC, "HMAC_256"])
+def test_a_new_key_for_one_whose_material_expires_has_to_be_told_when(rlab: ReplacementLab, spec: str) -> None:
+    expiring(rlab, spec)
+    before, keys = rlab.mark(), rlab.all_keys()
+
+    for check_mode in (True, False):
+        result = rlab.replace(spec, check_mode=check_mode)
+        assert result["failed"] and "say with valid_for or valid_to" in result["msg"]
+    assert (rlab.changing_calls(before), rlab.all_keys()) == ([], keys)
+
+    result = rlab.done(spec, expiration_model=NEVER)
+    assert rlab.metadata(result["new_key_id"])["ExpirationModel"] == NEVER and result["new_key_valid_to"] is None
+
+
+def test_a_new_key_gets_the_lifetime_of_the_old_one(rlab: ReplacementLab) -> None:
+    expiring(rlab, SYMMETRIC, valid_for="90d")
+    predicted = rlab.done(check_mode=True)
+
+    result = rlab.done()
+
+    given = rlab.metadata(result["new_key_id"])["ValidTo"]
+    assert abs(given - until(90)) < timedelta(hours=1)
+    assert result["new_key_valid_to"] == given.astimezone(timezone.utc).isoformat() and predicted["new_key_valid_to"]
+    assert rlab.done()["changed"] is False
+
+
+@pytest.mark.parametrize("spec", [SYMMETRIC, "HMAC_256"])
+def test_a_crash_before_the_import_forgets_no_expiry(rlab: ReplacementLab, spec: str) -> None:
+    expiring(rlab, spec)
+    rlab.emulator.faults([denied("ImportKeyMaterial")])
+    broken = rlab.replace(spec, valid_for="90d")
+    assert "valid_for=90d" in broken["error"]["heal_command"]
+    rlab.emulator.faults([])
+
+    assert "say with valid_for or valid_to" in rlab.replace(spec)["msg"]
+    assert rlab.metadata(rlab.done(spec, valid_for="90d")["new_key_id"])["ValidTo"]
+
+
+@pytest.mark.parametrize("spec", [SYMMETRIC, "HMAC_256"])
+def test_a_new_key_that_lasts_takes_the_place_of_an_expiring_one_on_purpose_only(
+    rlab: ReplacementLab, spec: str
+) -> None:
+    expiring(rlab, spec)
+    rlab.emulator.faults([denied("UpdateAlias")])
+    assert rlab.replace(spec, expiration_model=NEVER)["failed"]
+    rlab.emulator.faults([])
+    before = rlab.mark()
+
+    result = rlab.replace(spec)
+
+    assert result["failed"] and "does not expire, but that of the old key does" in result["msg"]
+    assert rlab.changing_calls(before) == []
+    assert rlab.done(spec, expiration_model=NEVER)["aliases"] == [ALIAS]
+
+
+def test_a_key_that_has_lost_its_material_is_replaced_with_a_word_about_the_expiry(rlab: ReplacementLab) -> None:
+    old = expiring(rlab, "HMAC_256")
+    rlab.kms.delete_imported_key_material(KeyId=old)
+
+    assert any("cannot be seen whether that expires" in one for one in rlab.done("HMAC_256")["warned"])
 
 
 def test_the_old_key_can_be_disabled_and_deleted_later(rlab: ReplacementLab) -> None:

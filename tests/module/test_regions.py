@@ -13,6 +13,7 @@ import pytest
 from crash import Point
 from crash import killed_at
 from lab import Lab
+from materials import NEVER
 from materials import b64
 from materials import import_elsewhere
 from materials import material
@@ -317,6 +318,90 @@ def test_a_replica_of_a_key_that_was_rotated_asks_for_its_history(lab: Lab) -> N
     second = lab.run(key_id=key_id, key_material=OLD, regions=["all"])
     assert not second.get("failed"), second["msg"]
     assert state(lab, key_id, WEST) == "Enabled"
+
+
+def foreign_and_rotated(lab: Lab) -> tuple[str, str]:
+    """A key that another tool has rotated in every Region, and the ID of the material that is current now."""
+    lab.emulator.config(rotation_seconds=0)
+    key_id = key_with_replicas(lab, foreign=True)
+    for region in OTHERS:
+        import_elsewhere(lab.emulator.client(region), key_id, SYMMETRIC, material(SYMMETRIC, "a"))
+    import_elsewhere(lab.kms, key_id, SYMMETRIC, material(SYMMETRIC, "b"), ImportType="NEW_KEY_MATERIAL")
+    for region in OTHERS:
+        import_elsewhere(lab.emulator.client(region), key_id, SYMMETRIC, material(SYMMETRIC, "b"))
+    lab.kms.rotate_key_on_demand(KeyId=key_id)
+    return key_id, str(metadata(lab, key_id, HOME)["CurrentKeyMaterialId"])
+
+
+def test_a_replica_in_which_kms_takes_other_material_than_the_one_named_is_told(lab: Lab) -> None:
+    """A replica takes no ID: what the bytes are shows in the answer only."""
+    key_id, named = foreign_and_rotated(lab)
+
+    result = lab.run(key_id=metadata(lab, key_id, WEST)["Arn"], region=WEST, key_material=OLD, key_material_id=named)
+
+    assert result["failed"] and f"not for {named}" in result["msg"]
+
+
+def test_bytes_that_the_primary_refuses_get_into_no_replica(lab: Lab) -> None:
+    """They are those of another material of the key, which a replica would take."""
+    key_id, named = foreign_and_rotated(lab)
+    before = lab.mark()
+
+    result = lab.run(key_id=key_id, key_material=OLD, key_material_id=named, state="current", regions=["all"])
+
+    assert result["failed"] and carried_out(lab, before) == []
+    assert [one["region"] for one in result["regions"] if one["error"]] == [HOME, *OTHERS]
+    assert f"nothing was done in {WEST}, since the rotation cannot begin in {HOME}" in result["msg"]
+
+
+def test_a_rotation_that_is_refused_in_one_region_begins_in_none(lab: Lab) -> None:
+    key_id = key_with_replicas(lab)
+    lab.run(key_id=key_id, key_material=OLD, regions=["all"])
+    west = metadata(lab, key_id, WEST)["Arn"]
+    lab.emulator.faults(
+        [{"operation": "ListKeyRotations", "key_id": west, "every": 1, "code": "AccessDeniedException"}]
+    )
+    before = lab.mark()
+
+    result = lab.run(key_id=key_id, key_material=NEW, state="current", regions=["all"])
+
+    assert result["failed"] and f"the rotation cannot begin in {WEST}" in result["msg"]
+    assert carried_out(lab, before) == []
+
+
+def expiry_of_the_new(lab: Lab, key_id: str, region: str) -> Any:
+    listed = lab.emulator.client(region).list_key_rotations(KeyId=key_id, IncludeKeyMaterial="ALL_KEY_MATERIAL")
+    return listed["Rotations"][-1].get("ValidTo")
+
+
+def test_a_rotation_keeps_the_lifetime_in_every_region(lab: Lab) -> None:
+    """Of each, its own: in one of them the material does not expire."""
+    lab.emulator.config(rotation_seconds=0)
+    key_id = key_with_replicas(lab)
+    lab.run(key_id=key_id, key_material=OLD, valid_for="90d", regions=[HOME, WEST])
+    lab.run(key_id=key_id, key_material=OLD, expiration_model=NEVER, regions=[ASIA])
+
+    result = lab.run(key_id=key_id, key_material=NEW, state="current", regions=["all"])
+
+    assert not result.get("failed"), result["msg"]
+    for region in (HOME, WEST):
+        assert abs(expiry_of_the_new(lab, key_id, region).timestamp() - time.time() - 90 * 86400) < 3600
+    assert expiry_of_the_new(lab, key_id, ASIA) is None
+    assert [bool(one["current_valid_to"]) for one in result["regions"]] == [True, True, False]
+
+
+@pytest.mark.parametrize("check_mode", [True, False])
+def test_an_expiry_in_one_region_alone_has_to_be_said_before_anything_is_done(lab: Lab, check_mode: bool) -> None:
+    key_id = key_with_replicas(lab)
+    lab.run(key_id=key_id, key_material=OLD, regions=[HOME, ASIA])
+    lab.run(key_id=key_id, key_material=OLD, valid_for="90d", regions=[WEST])
+    before = lab.mark()
+
+    result = lab.run(key_id=key_id, key_material=NEW, state="current", regions=["all"], check_mode=check_mode)
+
+    assert result["failed"] and "say with valid_for or valid_to" in result["msg"]
+    assert f"the rotation cannot begin in {WEST}" in result["msg"]
+    assert carried_out(lab, before) == []
 
 
 def test_prepared_for_every_region_and_changed_later(lab: Lab, tmp_path: Any) -> None:

@@ -257,7 +257,7 @@ def test_a_lasting_failure_after_the_deletion_names_the_cure(lab: Lab, impatient
 
     assert result["failed"] and lab.state(key_id) == "PendingImport"
     assert "is now PendingImport" in result["msg"] and result["error"]["heal_command"] in result["msg"]
-    assert "state=reimported" in result["error"]["heal_command"] and "valid_to=" in result["error"]["heal_command"]
+    assert "state=reimported" in result["error"]["heal_command"] and "valid_for=30d" in result["error"]["heal_command"]
     lab.emulator.faults([])
     healed = reimport(lab, key_id, valid_for="30d")
     assert healed["operations"] == ["ImportKeyMaterial"] and lab.state(key_id) == "Enabled"

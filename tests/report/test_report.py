@@ -92,11 +92,17 @@ def material(ident, state="CURRENT", description=None, valid_to=NEW_EXPIRY):
 
 
 def side(current, materials, key_state="Enabled", valid_to=NEW_EXPIRY):
+    expiring = [one for one in materials if one["valid_to"] and one["key_material_state"] in ("CURRENT", "NON_CURRENT")]
     return {
         "key_state": key_state,
         "current_key_material_id": current,
         "expiration_model": "KEY_MATERIAL_EXPIRES" if valid_to else None,
         "valid_to": valid_to,
+        "current_expiration_model": "KEY_MATERIAL_EXPIRES" if valid_to else None,
+        "current_valid_to": valid_to,
+        "expiring_materials": [
+            {name: one[name] for name in ("key_material_id", "key_material_state", "valid_to")} for one in expiring
+        ],
         "materials": materials,
     }
 
@@ -286,7 +292,11 @@ def on_demand():
         operation(rng, "ImportKeyMaterial", START + 1.0, 0.031, new, "stage"),
         operation(rng, "RotateKeyOnDemand", START + 1.06, 0.027, new, "rotate"),
     ]
-    entry["after"] = side(new, [material(new, description="custodian set B"), material(old, "NON_CURRENT")])
+    entry["before"] = side(old, [material(old, valid_to=OLD_EXPIRY)], valid_to=OLD_EXPIRY)
+    older = material(old, "NON_CURRENT", valid_to=OLD_EXPIRY)
+    entry["after"] = side(new, [older, material(new, description="custodian set B")])
+    # What DescribeKey shows is the earliest of all.
+    entry["after"]["valid_to"] = OLD_EXPIRY
     return report([entry], strategy="on_demand", finished=START + 95.4)
 
 
@@ -335,6 +345,7 @@ def everywhere():
             "key_state_after": state,
             "current_key_material_id": one["after"]["current_key_material_id"],
             "valid_to": one["after"]["valid_to"] if state == "Enabled" else None,
+            "current_valid_to": one["after"]["current_valid_to"] if state == "Enabled" else None,
             **{name: value for name, value in one.items() if name.startswith("unavailable_")},
             "error": None if state == "Enabled" else "The import was denied.",
         }
@@ -783,6 +794,16 @@ def test_schema_document_names_every_field_and_no_other():
     leaves = {path if path.endswith(".key_id") else path.replace("keys[].after.", "keys[].before.") for path in found}
     assert leaves - documented() == set()
     assert documented() - leaves == set()
+
+
+def test_the_page_shows_the_expiry_of_the_current_material_and_that_of_older_ones(pages):
+    """Before, the one that is older afterwards was the current one."""
+    before, after = re.findall(r'<ul class="facts">.*?</ul>', pages["on-demand"], re.DOTALL)
+    assert on_demand()["keys"][0]["after"]["valid_to"] == OLD_EXPIRY
+    assert OLD_EXPIRY in before and "older material" not in before
+    own, older = after.split("older material expires")
+    assert NEW_EXPIRY in own and OLD_EXPIRY not in own
+    assert OLD_EXPIRY in older and "renew it, too" in older
 
 
 def test_the_page_says_which_key_took_the_place_of_which(pages):

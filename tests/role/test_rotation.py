@@ -19,6 +19,7 @@ from collections.abc import Iterator
 from collections.abc import Mapping
 from concurrent.futures import Future
 from datetime import datetime
+from datetime import timedelta
 from datetime import timezone
 from pathlib import Path
 from typing import Any
@@ -846,11 +847,55 @@ def scenario_emergency_deletion_in_every_region(stage: Stage) -> None:
     assert (stage.lab.state(key_id), west) == ("PendingImport", "PendingImport")
 
 
+def scenario_a_rotation_keeps_the_expiry(stage: Stage) -> None:
+    """One key has a lifetime that is known, one an instant: nothing is begun before that is said."""
+    ruled, fixed = stage.key("ruled", SYMMETRIC, label="b"), stage.key("fixed", SYMMETRIC, label="b")
+    for name, mark in (("ruled", "byok:1::90d"), ("fixed", "by hand")):
+        expires_in(stage, f"alias/{name}", 60, KeyMaterialDescription=mark)
+    before = stage.lab.mark()
+
+    refused = stage.run(keys=[ruled, fixed], strategy="on_demand")
+
+    assert refused.status == 2 and refused.says("Nothing was changed") and stage.lab.changing_calls(before) == []
+    assert refused.says("alias/fixed: the current material of the key") and refused.says(
+        "say with valid_for or valid_to"
+    )
+    assert outcomes(assert_documented(stage)) == ["not_started", "refused"]
+
+    done = stage.run(keys=[ruled, {**fixed, "valid_for": "30d"}], strategy="on_demand")
+
+    assert done.status == 0, done.output
+    for key, days in zip(assert_documented(stage)["keys"], (90, 30)):
+        older, newer = stage.lab.materials(key["key_id"])
+        assert abs(newer["ValidTo"] - datetime.now(timezone.utc) - timedelta(days=days)) < timedelta(hours=1)
+        after = key["after"]
+        shown = [
+            datetime.fromisoformat(after[name].replace("Z", "+00:00")) for name in ("current_valid_to", "valid_to")
+        ]
+        assert shown == [newer["ValidTo"], min(older["ValidTo"], newer["ValidTo"])]
+        assert {one["key_material_id"] for one in after["expiring_materials"]} == {
+            older["KeyMaterialId"],
+            newer["KeyMaterialId"],
+        }
+        assert any(older["KeyMaterialId"] in warning for warning in key["warnings"])
+
+
+def expires_in(stage: Stage, alias: str, days: int, label: str = "a", **options: Any) -> str:
+    """Material that another tool has imported, and its ID."""
+    until = (datetime.now(timezone.utc) + timedelta(days=days)).replace(microsecond=0)
+    expiry = {"ExpirationModel": "KEY_MATERIAL_EXPIRES", "ValidTo": until}
+    key_id = stage.lab.metadata(alias)["KeyId"]
+    answer = import_elsewhere(stage.lab.kms, key_id, SYMMETRIC, material(SYMMETRIC, label), **expiry, **options)
+    return str(answer["KeyMaterialId"])
+
+
 def scenario_renewal_of_what_expires_soon(stage: Stage) -> None:
     soon, later = soon_and_later(stage)
     unknown = stage.key("unknown", SYMMETRIC)
     expire(stage, unknown["key_id"], SYMMETRIC, days=5)
+    older, newer = rotated_and_half_known(stage)
     given = {
+        "alias/rotated": {"key_material": newer},
         "alias/soon": {"key_material": soon["key_material"]},
         stage.lab.metadata("alias/mac")["Arn"]: {"key_material": stage.material("HMAC_256"), "valid_for": "180d"},
         "alias/later": {"key_material": later["key_material"]},
@@ -865,7 +910,11 @@ def scenario_renewal_of_what_expires_soon(stage: Stage) -> None:
     done = stage.finish(stage.spawn(*wanted))
 
     assert done.status == 2 and done.says("NOT EVERY KEY IS RENEWED") and done.says("alias/unknown (")
-    assert stage.lab.changing_calls(calls) == ["ImportKeyMaterial"] * 2
+    for run in (planned, done):
+        assert run.says(f"its material {older}, which expires") and run.says(
+            "nothing that renew_materials has for the key is it"
+        )
+    assert stage.lab.changing_calls(calls) == ["ImportKeyMaterial"] * 3
     assert before == {"soon": 10, "mac": 5, "later": 100, "unknown": 5}
     assert days_left(stage) == {"soon": 90, "mac": 180, "later": 100, "unknown": 5}
     check()
@@ -873,6 +922,15 @@ def scenario_renewal_of_what_expires_soon(stage: Stage) -> None:
     again = stage.finish(stage.spawn(*wanted, "-e", "renew_unknown_is_failure=false"))
     assert (again.status, again.changed) == (0, 0), again.output
     assert stage.lab.changing_calls(calls) == []
+
+
+def rotated_and_half_known(stage: Stage) -> tuple[str, str]:
+    """A key whose older material expires in 5 days: the ID of that, and the bytes of the current one."""
+    alias = stage.key("rotated", SYMMETRIC)["key_id"]
+    older = expires_in(stage, alias, 5)
+    expires_in(stage, alias, 5, "b", ImportType="NEW_KEY_MATERIAL")
+    stage.lab.kms.rotate_key_on_demand(KeyId=stage.lab.metadata(alias)["KeyId"])
+    return older, stage.material(SYMMETRIC, "b")
 
 
 def soon_and_later(stage: Stage) -> tuple[dict[str, Any], dict[str, Any]]:

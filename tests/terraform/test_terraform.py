@@ -234,6 +234,28 @@ def test_a_key_that_lacks_other_material_as_well_is_no_success(project):
     assert project.plan() == NOTHING
 
 
+def test_older_material_that_expires_is_named_and_not_left_to_itself(project):
+    """Terraform leads to the bytes of one version; the expiry of another takes the key down all the same."""
+    project.apply(valid_for_days=90)
+    old = project.metadata()["CurrentKeyMaterialId"]
+    project.give("file", material(SYMMETRIC, "b"), "new")
+    applied = project.apply(version="2")
+    assert old in squeezed(applied) and "The whole key becomes PendingImport then" in squeezed(applied)
+    assert project.plan() == NOTHING
+
+    def let_the_older_one_expire_in(days):
+        until = datetime.now(timezone.utc) + timedelta(days=days)
+        expiry = {"ImportType": "EXISTING_KEY_MATERIAL", "ExpirationModel": "KEY_MATERIAL_EXPIRES", "ValidTo": until}
+        import_elsewhere(project.kms, project.key_id, SYMMETRIC, material(SYMMETRIC), **expiry)
+
+    let_the_older_one_expire_in(10)
+    assert project.planned() == REPLACED
+    assert old in failing(project) and 9 < days_left(project) < 11
+    let_the_older_one_expire_in(80)
+    project.apply()
+    assert project.plan() == NOTHING
+
+
 def test_an_expiry_is_changed_and_renewed_without_an_interruption(project):
     project.apply(valid_to=instant(10))
     before = project.mark()

@@ -321,10 +321,11 @@ class Execution:
                 f"to be deleted from the key {self.request.key_id}; no material was deleted; say with key_material_id "
                 "which one is meant"
             )
-        if wanted and key_material_id and key_material_id != wanted and step.import_type is None:
+        other = bool(wanted and key_material_id and key_material_id != wanted)
+        if other and step.import_type is None:
             # Nothing was named in the request (a replica): KMS has found the material from the bytes.
             self.key = apply(before, replace(step, key_material_id=key_material_id))
-        elif wanted and key_material_id and key_material_id != wanted:
+        if other and (step.import_type is not None or self.request.key_material_id):
             raise refused(
                 f"KMS took the material for {key_material_id}, not for {wanted}, on the key {self.request.key_id}; "
                 "look at the key's materials before anything else is done"

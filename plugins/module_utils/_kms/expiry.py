@@ -22,7 +22,7 @@ from .models import Request
 
 LONGEST = timedelta(days=365)
 # A ValidTo just under the limit would be refused when the clocks differ.
-_SKEW = timedelta(minutes=5)
+SKEW = timedelta(minutes=5)
 _UNITS = {"w": "weeks", "d": "days", "h": "hours", "m": "minutes", "s": "seconds"}
 
 
@@ -38,6 +38,16 @@ def parse_duration(text: str) -> timedelta:
     if duration <= timedelta():
         raise ValueError("the duration must be longer than zero")
     return duration
+
+
+def duration_text(duration: timedelta) -> str:
+    """A duration of whole seconds as parse_duration takes it, such as 90d or 1d12h."""
+    seconds = int(duration.total_seconds())
+    parts = []
+    for unit, length in (("d", 86400), ("h", 3600), ("m", 60), ("s", 1)):
+        number, seconds = divmod(seconds, length)
+        parts += [f"{number}{unit}"] if number else []
+    return "".join(parts)
 
 
 def parse_instant(text: str) -> datetime:
@@ -62,7 +72,7 @@ def expiry_problem(request: Request, now: datetime) -> str | None:
         return f"valid_to {request.valid_to.isoformat()} is 365 days or more from now; KMS takes less than 365 days"
     if request.valid_for and request.valid_for > LONGEST:
         return "valid_for is over 365 days; KMS takes less than 365 days"
-    if request.valid_for and request.renew_before and request.renew_before >= min(request.valid_for, LONGEST - _SKEW):
+    if request.valid_for and request.renew_before and request.renew_before >= min(request.valid_for, LONGEST - SKEW):
         return "renew_before must be shorter than valid_for, or every run imports the material again"
     return None
 
@@ -85,13 +95,13 @@ def wanted_expiration(request: Request, current: Expiration | None, now: datetim
 def _renewed(
     request: Request, valid_for: timedelta, current: Expiration | None, now: datetime
 ) -> tuple[Expiration, bool]:
-    length = min(valid_for, LONGEST - _SKEW)
+    length = min(valid_for, LONGEST - SKEW)
     wanted = Expiration(EXPIRES, (now + length).replace(microsecond=0))
     if current is None or current.valid_to is None:
         return wanted, True
     remaining = current.valid_to - now
     enough = remaining >= (request.renew_before or valid_for / 3)
-    too_long = remaining > length + _SKEW
+    too_long = remaining > length + SKEW
     return wanted, too_long or not enough
 
 

@@ -16,6 +16,7 @@ from typing import Any
 from . import api
 from . import lineage
 from . import models
+from . import succession
 from .account import Identify
 from .account import check_account
 from .account import check_identifier
@@ -25,6 +26,7 @@ from .errors import INVALID_INPUT
 from .errors import WRONG_ACCOUNT
 from .errors import AnsibleKMSError
 from .errors import invalid
+from .expiry import duration_text
 from .identifiers import key_id_of
 from .identifiers import key_id_problem
 from .models import Key
@@ -32,6 +34,7 @@ from .models import Material
 from .pacing import Pacer
 from .pacing import Turns
 from .pacing import told_when_interrupted
+from .results import expiry_fields
 from .results import instant
 from .results import key_fields
 from .threads import each
@@ -151,6 +154,7 @@ def entry(found: Found) -> dict[str, Any]:
         return {**shown, "key_arn": found.requested} if key_id_of(found.requested) else shown
     soonest = next_expiry(key)
     shown.update(key_fields(key))
+    shown.update(expiry_fields(key))
     shown.update(
         key_usage=key.key_usage,
         origin=key.origin,
@@ -169,13 +173,16 @@ def entry(found: Found) -> dict[str, Any]:
 
 
 def _material(one: Material, now: datetime) -> dict[str, Any]:
+    until, lifetime = one.expiration.valid_to if one.expiration else None, succession.lifetime(one, now)
     return {
         "key_material_id": one.key_material_id,
         "key_material_state": one.key_material_state,
         "import_state": models.IMPORTED if one.loaded(now) else models.NOT_IMPORTED,
         "expired": _outdated(one, now),
         "expiration_model": one.expiration.model if one.expiration else None,
-        "valid_to": instant(one.expiration.valid_to) if one.expiration else None,
+        "valid_to": instant(until),
+        "seconds_to_expiry": int((until - now).total_seconds()) if until else None,
+        "valid_for": duration_text(lifetime) if lifetime else None,
         "key_material_description": lineage.split(one.description)[0],
         "rotation_date": instant(one.rotation_date),
     }

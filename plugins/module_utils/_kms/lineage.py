@@ -2,14 +2,26 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The text that KMS keeps with a material (KeyMaterialDescription): the user's words and our fingerprint. Pure."""
+"""The text that KMS keeps with a material (KeyMaterialDescription): the user's words and our mark. Pure.
+
+The mark holds a fingerprint of the bytes and the lifetime that was given as valid_for: "byok:1:<32 digits>:90d". Either
+may be missing: of wrapped material there is no fingerprint, and older marks have no lifetime.
+"""
 
 from __future__ import annotations
 
 import re
+from datetime import timedelta
+
+from .expiry import duration_text
+from .expiry import parse_duration
 
 # The d says that the import found the key disabled, so that a later run looks for the tag that remembers it.
-_MARK_RE = re.compile(r"(?:^|\s)byok:1(?P<disabled>d?):(?P<fingerprint>[0-9a-f]{32})$")
+_LIFETIME = r"(?P<{}>(?:[0-9]+[wdhms])+)"
+_MARK_RE = re.compile(
+    r"(?:^|\s)byok:1(?P<disabled>d?):"
+    rf"(?:(?P<fingerprint>[0-9a-f]{{32}})(?::{_LIFETIME.format('lifetime')})?|:{_LIFETIME.format('alone')})$"
+)
 _MARK_LENGTH = len("byok:1d:") + 32
 LONGEST = 256
 LONGEST_TEXT = LONGEST - _MARK_LENGTH - 1
@@ -17,10 +29,19 @@ LONGEST_TEXT = LONGEST - _MARK_LENGTH - 1
 _ALLOWED_RE = re.compile(r"[a-zA-Z0-9:/_\s.-]*", re.ASCII)
 
 
-def compose(text: str | None, fingerprint: str | None, disabled: bool = False) -> str | None:
-    """What to send as KeyMaterialDescription, or None when there is nothing to say."""
-    mark = f"byok:1{'d' if disabled else ''}:{fingerprint}" if fingerprint else ""
-    return (f"{text} {mark}" if text else mark) if mark else text or None
+def compose(
+    text: str | None, fingerprint: str | None, disabled: bool = False, lifetime: timedelta | None = None
+) -> str | None:
+    """What to send as KeyMaterialDescription, or None when there is nothing to say.
+
+    A lifetime for which there is no room is left out.
+    """
+    mark = f"byok:1{'d' if disabled else ''}:{fingerprint or ''}" if fingerprint or lifetime else ""
+    timed = f"{mark}:{duration_text(lifetime)}" if lifetime else mark
+    whole = f"{text} {timed}" if text and timed else timed or text or None
+    if lifetime and whole and len(whole) > LONGEST:
+        return compose(text, fingerprint, disabled)
+    return whole
 
 
 def split(description: str | None) -> tuple[str, str | None]:
@@ -29,6 +50,16 @@ def split(description: str | None) -> tuple[str, str | None]:
     if match is None:
         return description or "", None
     return (description or "")[: match.start()], match["fingerprint"]
+
+
+def lifetime(description: str | None) -> timedelta | None:
+    """The valid_for with which the material was imported, where the mark has it."""
+    match = _MARK_RE.search(description or "")
+    text = match and (match["lifetime"] or match["alone"])
+    try:
+        return parse_duration(text) if text else None
+    except ValueError:
+        return None
 
 
 def imported_while_disabled(description: str | None) -> bool:

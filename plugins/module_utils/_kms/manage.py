@@ -11,10 +11,12 @@ from collections import Counter
 from dataclasses import asdict
 from dataclasses import dataclass
 from dataclasses import replace
+from datetime import timedelta
 from typing import Any
 from typing import Callable
 
 from . import api
+from . import lineage
 from . import models
 from . import specs
 from . import stage
@@ -30,6 +32,7 @@ from .errors import refused
 from .errors import unexpected
 from .execute import Execution
 from .execute import wrapping_choice
+from .expiry import duration_text
 from .expiry import expiry_problem
 from .material import Secret
 from .material import check
@@ -87,6 +90,11 @@ class Job:
     def pending(self) -> bool:
         """Whether there is still something to do for the key."""
         return self.execution is not None and self.result.error is None
+
+    @property
+    def begun(self) -> bool:
+        """Whether anything was done to the key, or is under way."""
+        return self.execution is not None and bool(self.execution.done or self.execution.plan.waits_for)
 
     @property
     def paired(self) -> bool:
@@ -333,7 +341,10 @@ def planned_material_id(plan: Plan) -> str | None:
 
 def used_proof(plan: Plan) -> Evidence:
     """The proof that is used: where reading gave none and the key has history, KMS compares at the import."""
-    if plan.evidence.verdict == "unknown" and any(step.purpose in ("prove", "restore", "renew") for step in plan.steps):
+    purposes = {step.purpose for step in plan.steps}
+    if plan.evidence.verdict == "unknown" and purposes & {"prove", "restore", "renew"}:
+        return replace(plan.evidence, method="reimport")
+    if plan.evidence.method == "key_material_id" and "prove" in purposes:
         return replace(plan.evidence, method="reimport")
     return plan.evidence
 
@@ -367,9 +378,48 @@ def _error(request: Request, error: AnsibleKMSError, execution: Execution | None
             heal = heal_command(request, execution.key, execution.plan)
         changed = effect(error, execution.done, execution.unclear)
         sentence += f"; {changed}" if changed else ""
+        sentence += _way_out(request, error, execution.key)
         now = "is now" if execution.known else "could not be read again and was last known to be"
         sentence += f"; the key {now} {execution.key.key_state}" + (f"; to heal it: {heal}" if heal else "")
     return error_fields(error, sentence, heal_command=heal)
+
+
+def _way_out(request: Request, error: AnsibleKMSError, key: Key) -> str:
+    """What to do when KMS does not take bytes for the staged material that they are said to be."""
+    named = key.material(request.key_material_id)
+    if error.code != "IncorrectKeyMaterialException" or request.state != "current" or named is None or named.permanent:
+        return ""
+    # Whether KMS takes staged bytes a second time is not known: a refusal may have that reason, too.
+    return (
+        f"; the key is not rotated to {named.key_material_id}, since the material given could not be proved to be it; "
+        "if these are the bytes to put to work, delete what is staged (state absent with that key_material_id), and "
+        "run the task again without key_material_id"
+    )
+
+
+def said_of_expiry(request: Request) -> list[str]:
+    """The options about the expiry as arguments of a command."""
+    if request.valid_for:
+        return [f"valid_for={duration_text(request.valid_for)}"]
+    if request.valid_to:
+        return [f"valid_to={request.valid_to.isoformat()}"]
+    return [f"expiration_model={models.NEVER}"] if request.expiration_model == models.NEVER else []
+
+
+def _expiry_arguments(request: Request, key: Key, plan: Plan) -> list[str]:
+    """What was said of the expiry, or what the material itself had: that of the key is the earliest of all."""
+    imported = next((step for step in reversed(plan.steps) if step.operation == "ImportKeyMaterial"), None)
+    if request.sets_expiry or imported is None:
+        return said_of_expiry(request)
+    lifetime = _recorded(key, imported)
+    kept = replace(request, valid_for=lifetime, valid_to=imported.expiration.valid_to if imported.expiration else None)
+    return said_of_expiry(kept)
+
+
+def _recorded(key: Key, step: Step) -> timedelta | None:
+    """The lifetime that the description has of the material, or gets with the import."""
+    entry = key.material(step.key_material_id)
+    return lineage.lifetime(step.description or (entry.description if entry else None))
 
 
 def heal_command(request: Request, key: Key, plan: Plan) -> str | None:
@@ -387,6 +437,5 @@ def heal_command(request: Request, key: Key, plan: Plan) -> str | None:
     # Only a rotation is a matter of all Regions; the rest is done in that of the key alone.
     if request.regions and request.state == "current":
         arguments.append(f"regions={','.join(request.regions)}")
-    if wanted.expiration and wanted.expiration.valid_to:
-        arguments.append(f"valid_to={wanted.expiration.valid_to.isoformat()}")
+    arguments += _expiry_arguments(request, key, plan)
     return f"ansible localhost -m byok.aws.kms_imported_material -a '{' '.join(arguments)}'"

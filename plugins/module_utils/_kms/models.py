@@ -151,6 +151,16 @@ class Key:
         return tuple(entry for entry in self.materials if entry.permanent and not entry.loaded(self.now))
 
     @property
+    def expiring(self) -> tuple[Material, ...]:
+        """The loaded permanent materials that expire, the first to expire first. Each takes the whole key down."""
+        instants = [
+            (entry.expiration.valid_to, entry)
+            for entry in self.materials
+            if entry.permanent and entry.loaded(self.now) and entry.expiration and entry.expiration.valid_to
+        ]
+        return tuple(entry for _instant, entry in sorted(instants, key=lambda one: one[0]))
+
+    @property
     def rotations_left(self) -> int | None:
         if not self.symmetric:
             return None
@@ -178,7 +188,8 @@ class Request:
     name is resolved, since a name may lead to another key a moment later. expected_account: where the key has to be.
     offered: "plaintext", "wrapped" (EncryptedKeyMaterial with its ImportToken), "prepared" (the same from an earlier
     run) or None. stage: "prepare" when only the preparation is wanted. regions: those of a multi-Region key that are
-    meant; empty for the one Region of the connection.
+    meant; empty for the one Region of the connection. for_rotation: the import into a replica that comes before the
+    rotation of its primary key.
     """
 
     key_id: str
@@ -201,6 +212,7 @@ class Request:
     lift_cut_off: bool = False
     identifier: str | None = None
     expected_account: str | None = None
+    for_rotation: bool = False
 
     @property
     def target(self) -> str:
@@ -214,6 +226,10 @@ class Request:
     def resolved(self, arn: str) -> Request:
         """The same request of the same key, whose name is not resolved again."""
         return replace(self, identifier=arn)
+
+    @property
+    def rotates(self) -> bool:
+        return self.for_rotation or self.state == "current"
 
     @property
     def sets_expiry(self) -> bool:

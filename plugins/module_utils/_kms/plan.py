@@ -14,6 +14,7 @@ from dataclasses import replace
 from typing import Callable
 
 from . import models
+from . import succession
 from .models import Evidence
 from .models import Key
 from .models import Plan
@@ -46,14 +47,19 @@ def make_plan(request: Request, key: Key, evidence: Evidence = models.NO_EVIDENC
     if request.stage == "prepare":
         plan = _preparation(plan)
     steps = plan.steps if request.state == "absent" else _lifting(request, key, keep_disabled(key, plan.steps))
+    after = _afterwards(key, plan, steps)
+    warnings = plan.warnings + _warnings(request, key, steps)
+    if request.state != "absent":
+        meant = plan.waits_for or evidence.key_material_id or request.key_material_id
+        warnings += succession.unrenewed(request, key, meant, steps, after)
     return replace(
         plan,
         steps=steps,
-        after=predict(key, steps),
+        after=after,
         evidence=evidence,
         refusal=None,
         known_cut_off=key.cut_off,
-        warnings=plan.warnings + _warnings(request, key, steps),
+        warnings=warnings,
     )
 
 
@@ -70,6 +76,11 @@ def _lifting(request: Request, key: Key, steps: tuple[Step, ...]) -> tuple[Step,
     if key.cut_off is None or not request.lift_cut_off or request.stage == "prepare":
         return steps
     return (*steps, Step("UntagResource", "lift"))
+
+
+def _afterwards(key: Key, plan: Plan, steps: tuple[Step, ...]) -> Key:
+    """The key at the end, with the rotation that an earlier run has started and this one waits for."""
+    return predict(key, (*steps, Step("RotateKeyOnDemand", "rotate")) if plan.waits_for else steps)
 
 
 def _preparation(plan: Plan) -> Plan:

@@ -14,6 +14,7 @@ from datetime import timedelta
 
 from . import lineage
 from . import models
+from . import succession
 from .expiry import wanted_expiration
 from .models import Evidence
 from .models import Expiration
@@ -22,8 +23,9 @@ from .models import Material
 from .models import Plan
 from .models import Request
 from .models import Step
-from .plan_present import aligned
 from .plan_present import first_import
+from .plan_present import proved
+from .plan_present import recognised
 
 NEW = "NEW_KEY_MATERIAL"
 _ROTATE = Step("RotateKeyOnDemand", "rotate")
@@ -33,27 +35,54 @@ SHORTEST_VALIDITY = timedelta(minutes=15)
 
 def plan_current(request: Request, key: Key, evidence: Evidence) -> Plan:
     """Import as the first material, stage and rotate, go on with what an earlier run left, or nothing."""
-    impossible = _impossible(request, key)
+    impossible = _impossible(request, key) or _not_the_named(request, key, evidence)
     if impossible:
         return Plan(refusal=impossible, forceable=False)
     if key.never_imported:
         return Plan(steps=(first_import(request, key, evidence),))
-    entry = _known(request, key, evidence)
-    if entry is not None and entry.key_material_state == models.CURRENT:
-        return Plan(steps=aligned(request, key, entry, evidence))
+    entry = key.material(request.key_material_id or evidence.key_material_id)
     if entry is not None and entry.permanent:
-        return Plan(refusal=_no_way_back(request, entry), forceable=False)
+        return _permanent(request, key, entry, evidence)
     plan = _staging(request, key, evidence) if entry is None else _rotating(request, key, entry, evidence)
-    obstacle = plan.refusal or _obstacle(request, key)
-    return replace(plan, refusal=obstacle)
+    if plan.forceable:
+        return replace(plan, refusal=plan.refusal or _obstacle(request, key))
+    # What KMS would refuse anyway is said first, unless it is to be tried all the same.
+    return plan if request.force else replace(plan, refusal=_obstacle(request, key) or plan.refusal)
 
 
-def _known(request: Request, key: Key, evidence: Evidence) -> Material | None:
-    """The material meant, when it is one of the key's: proved, or staged by another tool and named by the caller."""
-    if evidence.verdict == "match":
-        return key.material(evidence.key_material_id)
-    named = key.material(request.key_material_id)
-    return named if named is not None and evidence.verdict == "unknown" else None
+def _not_the_named(request: Request, key: Key, evidence: Evidence) -> str | None:
+    """Why the bytes cannot be the material that the caller names. New bytes have no ID yet that could be named."""
+    named = request.key_material_id
+    if named is None:
+        return None
+    if key.material(named) is None:
+        return (
+            f"the key {request.key_id} has no material {named}; KMS gives new bytes their ID when they are imported; "
+            "leave key_material_id out to put these to work"
+        )
+    if evidence.verdict == "mismatch":
+        return (
+            f"the material given is not {named}, which key_material_id names on the key {request.key_id}; nothing was "
+            "changed; give the bytes of that material, or leave key_material_id out to put these to work"
+        )
+    return None
+
+
+def _seen(evidence: Evidence) -> bool:
+    """Whether the bytes themselves were compared. What only the caller says of them is no proof."""
+    return evidence.verdict == "match" and evidence.method != "key_material_id"
+
+
+def _permanent(request: Request, key: Key, entry: Material, evidence: Evidence) -> Plan:
+    """Bytes that are current, or were: proved to be, or named to be by the caller."""
+    if entry.key_material_state != models.CURRENT:
+        return Plan(refusal=_no_way_back(request, entry), forceable=False)
+    if key.rotation_started is not None and key.staged is not None:
+        return Plan(refusal=_on_its_way_out(request, entry, key.staged), forceable=False)
+    # Wrapped material is recognised by its name alone, since importing it at every run would prove no more.
+    if _seen(evidence) or request.offered == "wrapped":
+        return recognised(request, key, entry, evidence)
+    return proved(request, key, entry, evidence)
 
 
 def _impossible(request: Request, key: Key) -> str | None:
@@ -68,9 +97,18 @@ def _impossible(request: Request, key: Key) -> str | None:
 
 
 def _no_way_back(request: Request, entry: Material) -> str:
+    meant = "named" if request.key_material_id else "given"
     return (
-        f"the material given is {entry.key_material_id}, which was current on the key {request.key_id} before; KMS "
+        f"the material {meant} is {entry.key_material_id}, which was current on the key {request.key_id} before; KMS "
         "does not rotate back to it; it still decrypts what it encrypted; give new bytes, or make a new key for these"
+    )
+
+
+def _on_its_way_out(request: Request, entry: Material, successor: Material) -> str:
+    return (
+        f"the key {request.key_id} is being rotated from the material {entry.key_material_id}, which is the one "
+        f"{'named' if request.key_material_id else 'given'}, to {successor.key_material_id}; KMS does not rotate back; "
+        "wait for the end of that rotation, and give new bytes"
     )
 
 
@@ -94,12 +132,15 @@ def _obstacle(request: Request, key: Key) -> str | None:
 
 def _staging(request: Request, key: Key, evidence: Evidence) -> Plan:
     """New bytes: import them beside the current ones, then rotate to them."""
+    request, unsaid = succession.for_new(request, key)
+    if unsaid:
+        return Plan(refusal=unsaid, forceable=False)
     expiration, _differs = wanted_expiration(request, None, key.now)
     stage = Step(
         "ImportKeyMaterial",
         "stage",
         import_type=NEW,
-        description=lineage.compose(request.description, evidence.fingerprint),
+        description=lineage.compose(request.description, evidence.fingerprint, lifetime=request.valid_for),
         expiration=expiration,
     )
     steps: tuple[Step, ...] = (stage, _ROTATE)
@@ -108,17 +149,22 @@ def _staging(request: Request, key: Key, evidence: Evidence) -> Plan:
         delete = Step("DeleteImportedKeyMaterial", "delete", staged.key_material_id)
         refusal = (
             f"other material ({staged.key_material_id}) is staged on the key {request.key_id} and waits for its "
-            "rotation; rotate to that first, or use force to delete it"
+            "rotation; rotate to that first, or use force to delete it; if it is the material given, name it with "
+            "key_material_id to have that proved"
         )
         return Plan(steps=(delete, *steps), refusal=refusal)
     return Plan(steps=steps, refusal=_too_short(request, key, expiration) or _replicas_lack(request, key))
 
 
 def _rotating(request: Request, key: Key, entry: Material, evidence: Evidence) -> Plan:
-    """Bytes that are staged already."""
+    """Bytes that are staged already; that they are the ones is proved by an import before the rotation."""
+    plan = (recognised if _seen(evidence) else proved)(request, key, entry, evidence)
+    if plan.refusal:
+        return plan
+    before = plan.steps
     if key.rotation_started is not None:
-        return Plan(waits_for=entry.key_material_id)
-    before = aligned(request, key, entry, evidence)
+        refusal = _too_short(request, key, before[0].expiration) if before else None
+        return Plan(steps=before, waits_for=entry.key_material_id, refusal=refusal)
     expiration = before[0].expiration if before else entry.expiration
     lacking = _replicas_lack(request, key) if entry.key_material_state == models.PENDING_MULTI_REGION else None
     return Plan(steps=(*before, _ROTATE), refusal=_too_short(request, key, expiration) or lacking)

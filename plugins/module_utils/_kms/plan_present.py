@@ -10,6 +10,7 @@ from dataclasses import replace
 
 from . import lineage
 from . import models
+from . import succession
 from .expiry import wanted_expiration
 from .models import DOES_NOT_EXPIRE
 from .models import Evidence
@@ -35,7 +36,7 @@ def plan_present(request: Request, key: Key, evidence: Evidence) -> Plan:
         return _prepared(request, key, evidence)
     entry = key.material(evidence.key_material_id) if evidence.verdict == "match" else None
     if entry is not None:
-        return Plan(steps=aligned(request, key, entry, evidence))
+        return recognised(request, key, entry, evidence)
     return _unproved(request, key, evidence)
 
 
@@ -64,7 +65,7 @@ def mismatch_sentence(request: Request, key: Key) -> str:
 
 def first_import(request: Request, key: Key, evidence: Evidence) -> Step:
     expiration, _differs = wanted_expiration(request, None, key.now)
-    description = lineage.compose(request.description, evidence.fingerprint)
+    description = lineage.compose(request.description, evidence.fingerprint, lifetime=request.valid_for)
     return Step("ImportKeyMaterial", "import", description=description, expiration=expiration)
 
 
@@ -94,6 +95,14 @@ def is_loaded(key: Key, entry: Material) -> bool:
     return entry.loaded(key.now)
 
 
+def recognised(request: Request, key: Key, entry: Material, evidence: Evidence) -> Plan:
+    """The plan for bytes that are this material, as far as nothing else is to become of it."""
+    request, problem = succession.for_existing(request, key, entry, is_loaded(key, entry))
+    if problem:
+        return Plan(refusal=problem, forceable=False)
+    return Plan(steps=aligned(request, key, entry, evidence))
+
+
 def aligned(request: Request, key: Key, entry: Material, evidence: Evidence) -> tuple[Step, ...]:
     """The import that makes a known material what is asked for, or nothing when it is so already."""
     loaded = is_loaded(key, entry)
@@ -113,7 +122,9 @@ def new_description(request: Request, key: Key, entry: Material, evidence: Evide
     text, mark = lineage.split(entry.description)
     wanted = text if request.description is None else request.description
     disabled = models.DISABLED in (key.key_state, key.restore_state)
-    description = lineage.compose(wanted, evidence.fingerprint or mark, disabled)
+    # What an instant or another tool has set since is no lifetime to go by.
+    lifetime = request.valid_for if request.sets_expiry else succession.lifetime(entry, key.now)
+    description = lineage.compose(wanted, evidence.fingerprint or mark, disabled, lifetime)
     if description is not None and len(description) > lineage.LONGEST:
         # Another tool's text that leaves no room is kept; the next run has to prove the material again.
         return None
@@ -156,9 +167,10 @@ def _unproved(request: Request, key: Key, evidence: Evidence) -> Plan:
     if request.offered == "wrapped":
         return _wrapped(request, key, evidence)
     candidates.sort(key=lambda entry: (not entry.permanent, entry.key_material_state != models.CURRENT))
-    steps = [_proving(request, key, entry, evidence) for entry in candidates]
+    plans = [proved(request, key, entry, evidence) for entry in candidates]
+    steps = [step for plan in plans for step in plan.steps]
     if not steps:
-        return Plan(refusal=mismatch_sentence(request, key), forceable=False)
+        return plans[0] if plans else Plan(refusal=mismatch_sentence(request, key), forceable=False)
     # A replica takes no ID: one request serves for all candidates, and KMS finds the right one.
     alternatives = () if key.replica else tuple(steps[1:])
     return Plan(steps=(replace(steps[0], alternatives=alternatives),))
@@ -174,15 +186,19 @@ def _wrapped(request: Request, key: Key, evidence: Evidence) -> Plan:
     if entry is None:
         expiration, _differs = wanted_expiration(request, None, key.now)
         return Plan(steps=(existing_import(key, "prove", None, expiration, request.description),))
-    return Plan(steps=(_proving(request, key, entry, evidence),))
+    return proved(request, key, entry, evidence)
 
 
-def _proving(request: Request, key: Key, entry: Material, evidence: Evidence) -> Step:
-    current = entry.expiration if is_loaded(key, entry) else None
-    expiration, _differs = wanted_expiration(request, current, key.now)
-    purpose = "prove" if is_loaded(key, entry) else "restore"
+def proved(request: Request, key: Key, entry: Material, evidence: Evidence) -> Plan:
+    """The import by which KMS itself says whether the bytes are this material: it refuses all others."""
+    loaded = is_loaded(key, entry)
+    request, problem = succession.for_existing(request, key, entry, loaded)
+    if problem:
+        return Plan(refusal=problem, forceable=False)
+    expiration, _differs = wanted_expiration(request, entry.expiration if loaded else None, key.now)
     description = new_description(request, key, entry, evidence)
-    return existing_import(key, purpose, entry.key_material_id, expiration, description)
+    purpose = "prove" if loaded else "restore"
+    return Plan(steps=(existing_import(key, purpose, entry.key_material_id, expiration, description),))
 
 
 def _blind(request: Request, key: Key, evidence: Evidence) -> tuple[Step, ...]:

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 from . import lineage
 from . import models
+from . import succession
 from .expiry import wanted_expiration
 from .models import Evidence
 from .models import Key
@@ -65,6 +66,7 @@ def _target(request: Request, key: Key, evidence: Evidence) -> Material | None:
 
 def _listed(request: Request, key: Key, entry: Material, evidence: Evidence) -> Plan:
     loaded = is_loaded(key, entry)
+    request, _problem = succession.for_existing(request, key, entry, loaded)
     expiration, _differs = wanted_expiration(request, entry.expiration if loaded else None, key.now)
     description = new_description(request, key, entry, evidence)
     restore = existing_import(key, "restore", entry.key_material_id, expiration, description)

@@ -56,12 +56,13 @@ def symmetric_evidence(request: Request, key: Key, secret: Secret | None) -> Evi
     if secret is None:
         return Evidence("match", "key_material_id", named) if named and request.offered else NO_EVIDENCE
     own = fingerprint(secret, key.account_id, key.key_id)
-    entries = [entry for entry in key.materials if not named or entry.key_material_id == named]
-    marks = {entry.key_material_id: lineage.split(entry.description)[1] for entry in entries}
-    for key_material_id, mark in marks.items():
-        if mark is not None and hmac.compare_digest(mark, own):
-            return Evidence("match", "fingerprint", key_material_id, own)
-    if entries and all(mark is not None for mark in marks.values()):
+    marks = {entry.key_material_id: lineage.split(entry.description)[1] for entry in key.materials}
+    found = next((one for one, mark in marks.items() if mark is not None and hmac.compare_digest(mark, own)), None)
+    if found is not None and named in (None, found):
+        return Evidence("match", "fingerprint", found, own)
+    meant = [mark for one, mark in marks.items() if named in (None, one)]
+    # Bytes that are another of the key's materials are not the one named, whoever imported that.
+    if found is not None or (meant and all(mark is not None for mark in meant)):
         return Evidence("mismatch", "fingerprint", named, own)
     return Evidence(fingerprint=own)
 

@@ -70,8 +70,9 @@ def member_wish(wish: Wish, key: Key, region: str, regions: tuple[str, ...]) -> 
     request = replace(wish.request.of(arn_in(key.arn, region)), regions=regions)
     if region != key.regions[0]:
         # A replica takes its description from the primary key, and is rotated with it.
-        state = "present" if request.state == "current" else request.state
-        request = replace(request, description=None, state=state)
+        rotates = request.state == "current"
+        state = "present" if rotates else request.state
+        request = replace(request, description=None, state=state, for_rotation=rotates)
     return replace(wish, request=request)
 
 
@@ -108,6 +109,16 @@ class Group:
             return
         for region in regions:
             self._add(member_wish(self.wish, key, region, regions), region)
+        if any(job.result.error for job in self.members):
+            self._hold(self.members)
+
+    def _hold(self, jobs: Sequence[Job]) -> None:
+        """A rotation is one of all Regions: once it cannot come about, nothing more is done for it in any of them."""
+        failed = ", ".join(job.kms.region for job in self.members if job.result.error)
+        for job in jobs if self.wish.request.state == "current" else ():
+            if job.pending and not job.finished:
+                place = job.kms.region
+                job.refuse(refused(f"nothing was done in {place}, since the rotation cannot begin in {failed}"))
 
     def _add(self, wish: Wish, region: str) -> None:
         kms = self.gateway.connection(wish.request.key_id, region)
@@ -135,6 +146,8 @@ class Group:
                 # What was to go with the primary key's material did not: a cut-off takes what it can get.
                 job.foreseen = ()
                 job.plan()
+            if lead.result.error and not lead.begun:
+                self._hold(others)
             if job.execution is not None and not job.finished:
                 job.change()
         if lead.execution is not None and "RotateKeyOnDemand" in lead.execution.done:

@@ -10,15 +10,25 @@ from collections.abc import Mapping
 from collections.abc import Sequence
 from typing import Any
 
+from . import models
+from .expiry import parse_duration
+
 _Entry = Mapping[str, Any]
 
 
-def plan(found: Sequence[_Entry], materials: Mapping[str, Any]) -> dict[str, Any]:
+def plan(
+    found: Sequence[_Entry],
+    materials: Mapping[str, Any],
+    within: str | None = None,
+    renewed: Sequence[_Entry] = (),
+) -> dict[str, Any]:
     """The calls of kms_imported_material that renew the keys, and what stays undone.
 
     found: kms_keys of kms_imported_material_info. materials: by key ID, key ARN, alias or alias ARN, the options that
     give the material, or a list of them for a key with several. rounds: the values of keys, one call after the other,
     because a call takes each key once. unknown: keys without material at hand. unread: keys that could not be read.
+    within, renewed: what is due, as a duration, and kms_keys of the calls that were made. left: the materials that are
+    due, and that none of these calls was about: one for each that the key needs, and for which no bytes were given.
     """
     given = {_bare(name): _listed(options) for name, options in materials.items()}
     readable = [key for key in found if not key.get("error")]
@@ -31,7 +41,30 @@ def plan(found: Sequence[_Entry], materials: Mapping[str, Any]) -> dict[str, Any
         ],
         "unknown": [_name(key) for key, options in matched if not options],
         "unread": [f"{key['key_id']} ({key['error']['message']})" for key in found if key.get("error")],
+        "left": [
+            f"{_name(key)}: its material {one['key_material_id']}, which expires {one['valid_to']}"
+            for key, options in matched
+            if options and within
+            for one in _left(key, parse_duration(within).total_seconds(), renewed)
+        ],
     }
+
+
+def _left(key: _Entry, seconds: float, renewed: Sequence[_Entry]) -> list[_Entry]:
+    """The materials of a key that are due and were not imported again. Staged ones take nothing down."""
+    due = [
+        one
+        for one in key.get("materials") or []
+        if one["key_material_state"] in (models.CURRENT, models.NON_CURRENT)
+        and one.get("seconds_to_expiry") is not None
+        and one["seconds_to_expiry"] <= seconds
+    ]
+    done = [one for one in renewed if one.get("key_arn") == key["key_arn"] and not one.get("error")]
+    told = {one.get("key_material_id") for one in done}
+    # A plan names one of the candidates for bytes that only an import can prove.
+    unproved = [one.get("key_material_id") for one in done if one.get("proof") == "reimport"]
+    open_yet = [one for one in due if one["key_material_id"] not in told]
+    return open_yet[len(unproved) - len(set(unproved)) :]
 
 
 def _listed(options: Any) -> list[_Entry]:

@@ -35,6 +35,7 @@ from .models import NO_EVIDENCE
 from .models import Evidence
 from .models import Key
 from .models import Plan
+from .models import Request
 from .pacing import RunInterruptedError
 from .plan import make_plan
 from .predict import predict
@@ -52,6 +53,7 @@ from .replacement_plan import Party
 from .replacement_plan import ReplacementPlan
 from .replacement_plan import blank
 from .replacement_plan import disposed
+from .replacement_plan import expiry_of_new
 from .replacement_plan import first_refusal
 from .replacement_plan import make_replacement_plan
 from .replacement_plan import new_key_refusal
@@ -152,21 +154,23 @@ class ReplacementJob(manage.Job):
         if secret is None:
             raise AssertionError("there is no replacement without material")
         pair = self._pair(named, secret)
-        imports, key = self._material(pair, secret)
+        request, unsaid = expiry_of_new(wish, pair)
+        imports, key = self._material(pair, secret, request)
         known = self._known(pair, imports, secret)
-        problem = refusal_for(wish, pair, known) or new_key_refusal(wish, pair, imports, predict(key, imports.steps))
+        after = predict(key, imports.steps)
+        problem = refusal_for(wish, pair, known) or new_key_refusal(wish, pair, imports, after) or unsaid
         if problem:
             raise refused(problem)
         plan = make_replacement_plan(wish, pair, imports)
         self._predict(pair, plan, imports, key)
-        self._begin(pair, plan, secret)
+        self._begin(pair, plan, secret, replace(wish, request=request))
 
-    def _begin(self, pair: Pair, plan: ReplacementPlan, secret: Secret) -> None:
+    def _begin(self, pair: Pair, plan: ReplacementPlan, secret: Secret, wish: ReplacementWish) -> None:
         earlier, self.replacing = self.replacing, None
         if not plan.operations:
             return
         model = self._model(pair.old.key.arn) if pair.old and plan.creates else None
-        self.replacing = ReplacementExecution(self.kms, self.desire, pair, plan, secret, self.nursery, model)
+        self.replacing = ReplacementExecution(self.kms, wish, pair, plan, secret, self.nursery, model)
         if earlier is not None:
             self.replacing.done, self.replacing.request_ids = earlier.done, earlier.request_ids
 
@@ -208,9 +212,8 @@ class ReplacementJob(manage.Job):
             self._evidence[arn] = find_evidence(self.kms, request, party.key, secret)
         return self._evidence[arn]
 
-    def _material(self, pair: Pair, secret: Secret) -> tuple[Plan, Key]:
+    def _material(self, pair: Pair, secret: Secret, request: Request) -> tuple[Plan, Key]:
         """The plan for the material of the new key, and that key."""
-        request = self.desire.request
         if pair.new is None:
             if pair.old is None:
                 raise AssertionError("there is always one of the two keys")
@@ -354,6 +357,5 @@ def heal_command(wish: ReplacementWish, old: Key) -> str:
         arguments.append(f"old_key={wish.old_key}")
     if wish.old_key == DELETE:
         arguments.append(f"pending_window={wish.pending_window}")
-    if wish.request.valid_to:
-        arguments.append(f"valid_to={wish.request.valid_to.isoformat()}")
+    arguments += manage.said_of_expiry(wish.request)
     return f"ansible localhost -m byok.aws.kms_key_replacement -a '{' '.join(arguments)}'"

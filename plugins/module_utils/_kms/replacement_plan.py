@@ -18,6 +18,7 @@ from dataclasses import replace
 from datetime import datetime
 
 from . import models
+from . import succession
 from .external import TOKEN_TAG
 from .external import ExternalKey
 from .external import KeyStep
@@ -27,6 +28,7 @@ from .identifiers import alias_of
 from .models import Evidence
 from .models import Key
 from .models import Plan
+from .models import Request
 from .models import Step
 from .plan import state_refusal
 from .replacement_options import DELETE
@@ -215,6 +217,18 @@ def _do(names: Sequence[str]) -> str:
     return "does" if len(names) == 1 else "do"
 
 
+def expiry_of_new(wish: ReplacementWish, pair: Pair) -> tuple[Request, str | None]:
+    """The request for the material of the new key, with the expiry that the old one's has; or why that is not known."""
+    request, old, new = wish.request, pair.old, pair.new
+    if old is None or old.key.key_state in models.DELETION_STATES:
+        return request, None
+    if new is None or (new.key.key_state == models.PENDING_IMPORT and not new.key.materials):
+        settled, unsaid = succession.for_new(request, old.key)
+        # Of a key without material nothing is taken away; make_replacement_plan says so.
+        return settled, unsaid if old.key.key_state != models.PENDING_IMPORT else None
+    return request, succession.lasting_problem(request, old.key, new.key) if _moves(wish, old, new) else None
+
+
 def new_key_refusal(wish: ReplacementWish, pair: Pair, plan: Plan, after: Key) -> str | None:
     """Why nothing can be gone on with on a new key that is there already."""
     name, new = wish.request.key_id, pair.new.key if pair.new else after
@@ -249,7 +263,7 @@ def make_replacement_plan(wish: ReplacementWish, pair: Pair, imports: Plan) -> R
         moves=moves,
         returning=_returning(wish, new) if moves else (),
         disposal=disposal,
-        warnings=imports.warnings + _warnings(wish, old.key, moves, disposal),
+        warnings=imports.warnings + _warnings(wish, old.key, moves, disposal) + _unseen_expiry(wish, old.key, imports),
     )
 
 
@@ -297,6 +311,17 @@ def disposed(old: Key, disposal: KeyStep | None) -> Key:
     if disposal is None:
         return old
     return replace(old, key_state=models.DISABLED if disposal.operation == "DisableKey" else models.DELETION_STATES[0])
+
+
+def _unseen_expiry(wish: ReplacementWish, old: Key, imports: Plan) -> tuple[str, ...]:
+    lasting = [step for step in imports.steps if step.expiration == models.DOES_NOT_EXPIRE]
+    if not lasting or wish.request.sets_expiry or old.never_imported or old.key_state != models.PENDING_IMPORT:
+        return ()
+    said = (
+        f"the key {wish.request.key_id} ({old.arn}) holds no material, so that it cannot be seen whether that expires; "
+        "the material of the new key does not; say otherwise with valid_for or valid_to"
+    )
+    return (said,)
 
 
 def _warnings(wish: ReplacementWish, old: Key, moves: Sequence[str], disposal: KeyStep | None) -> tuple[str, ...]:

@@ -171,13 +171,39 @@ def _aliases(track: Track) -> list[str]:
 def _side(facts: Mapping[str, Any] | None, now: float) -> dict[str, Any] | None:
     if not facts:
         return None
+    materials = [_material(one, now) for one in facts.get("materials") or []]
     return {
         "key_state": str(facts.get("key_state") or "unknown"),
         "current_key_material_id": facts.get("current_key_material_id"),
         "expiration_model": facts.get("expiration_model"),
         "valid_to": zulu(facts.get("valid_to")),
-        "materials": [_material(one, now) for one in facts.get("materials") or []],
+        **_own_expiry(facts, materials),
+        "expiring_materials": _expiring(materials),
+        "materials": materials,
     }
+
+
+def _own_expiry(facts: Mapping[str, Any], materials: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """The expiry of the current material itself; on a key without a list of materials, that of the only one."""
+    current = facts.get("current_key_material_id")
+    listed = next((one for one in materials if one["key_material_id"] == current), None)
+    found = listed if current else {**facts, "valid_to": zulu(facts.get("valid_to"))}
+    held = found is not None and found.get("import_state", models.IMPORTED) == models.IMPORTED
+    own = found if held and found is not None else {}
+    return {"current_expiration_model": own.get("expiration_model"), "current_valid_to": own.get("valid_to")}
+
+
+def _expiring(materials: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """What takes the whole key down when it expires, the first to expire first."""
+    kept = ("key_material_id", "key_material_state", "valid_to")
+    counts = [
+        {name: one[name] for name in kept}
+        for one in materials
+        if one["key_material_state"] in (models.CURRENT, models.NON_CURRENT)
+        and one["import_state"] == models.IMPORTED
+        and one["valid_to"]
+    ]
+    return sorted(counts, key=lambda one: epoch(str(one["valid_to"])))
 
 
 def _material(one: Mapping[str, Any], now: float) -> dict[str, Any]:
@@ -394,6 +420,7 @@ def _left(track: Track, check_mode: bool) -> dict[str, Any]:
         "key_state_after": side.get("key_state"),
         "current_key_material_id": side.get("current_key_material_id"),
         "valid_to": side.get("valid_to"),
+        "current_valid_to": side.get("current_valid_to"),
     }
 
 

@@ -157,6 +157,7 @@ def entry(result: Result) -> dict[str, Any]:
     fields: dict[str, Any] = {"key_id": result.requested_key_id}
     if key is not None:
         fields.update(key_fields(key))
+        fields.update(expiry_fields(key))
     fields.update(
         changed=result.changed,
         key_material_id=result.key_material_id or None,
@@ -181,6 +182,7 @@ def _replacement(one: Replacement) -> dict[str, Any]:
         "new_key_id": (one.key.key_id if one.key else "") or None,
         "new_key_arn": (one.key.arn if one.key else "") or None,
         "new_key_state": one.key.key_state if one.key else None,
+        "new_key_valid_to": expiry_fields(one.key)["current_valid_to"] if one.key else None,
         "aliases": list(one.aliases),
         "canary": dict(one.canary) if one.canary else None,
         "rolled_back": one.rolled_back,
@@ -236,6 +238,29 @@ def key_fields(key: Key) -> dict[str, Any]:
         "current_key_material_id": key.current_key_material_id or None,
         "expiration_model": expiration.model if expiration else None,
         "valid_to": instant(expiration.valid_to) if expiration else None,
+    }
+
+
+def expiry_fields(key: Key) -> dict[str, Any]:
+    """The expiry of the current material itself, and every expiry that takes the key down.
+
+    expiration_model and valid_to are what DescribeKey shows: of the material that expires first. Where the list of
+    materials was not read, that of the current one is not known.
+    """
+    current = key.material(key.current_key_material_id) if key.symmetric else None
+    held = current.expiration if current and current.loaded(key.now) else None
+    own = held if key.symmetric else key.expiration
+    return {
+        "current_expiration_model": own.model if own else None,
+        "current_valid_to": instant(own.valid_to) if own else None,
+        "expiring_materials": [
+            {
+                "key_material_id": one.key_material_id or None,
+                "key_material_state": one.key_material_state,
+                "valid_to": instant(one.expiration.valid_to if one.expiration else None),
+            }
+            for one in key.expiring
+        ],
     }
 
 

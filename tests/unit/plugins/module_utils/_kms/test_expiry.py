@@ -9,6 +9,7 @@ from datetime import timedelta
 from datetime import timezone
 
 import pytest
+from ansible_collections.byok.aws.plugins.module_utils._kms.expiry import duration_text
 from ansible_collections.byok.aws.plugins.module_utils._kms.expiry import expiry_problem
 from ansible_collections.byok.aws.plugins.module_utils._kms.expiry import parse_duration
 from ansible_collections.byok.aws.plugins.module_utils._kms.expiry import parse_instant
@@ -43,6 +44,22 @@ SECOND = timedelta(seconds=1)
 )
 def test_durations(text, duration):
     assert parse_duration(text) == duration
+    assert parse_duration(duration_text(duration)) == duration
+
+
+@pytest.mark.parametrize(
+    ("duration", "text"),
+    [
+        (90 * DAY, "90d"),
+        (12 * HOUR, "12h"),
+        (36 * HOUR, "1d12h"),
+        (14 * DAY, "14d"),
+        (DAY + HOUR / 60 + SECOND, "1d1m1s"),
+        (365 * DAY, "365d"),
+    ],
+)
+def test_durations_as_text(duration, text):
+    assert duration_text(duration) == text
 
 
 @pytest.mark.parametrize(

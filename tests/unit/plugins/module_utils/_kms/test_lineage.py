@@ -4,6 +4,8 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 import pytest
 from ansible_collections.byok.aws.plugins.module_utils._kms import lineage
 from ansible_collections.byok.aws.tests.unit.plugins.module_utils._kms.builders import MARK_A
@@ -50,6 +52,58 @@ def test_split(description, text, mark, disabled):
     assert lineage.imported_while_disabled(description) is disabled
 
 
+DAYS = timedelta(days=90)
+
+
+@pytest.mark.parametrize(
+    ("text", "mark", "disabled", "description"),
+    [
+        (None, MARK_A, False, f"byok:1:{MARK_A}:90d"),
+        ("vault 7", MARK_A, True, f"vault 7 byok:1d:{MARK_A}:90d"),
+        # Of wrapped material there is no fingerprint.
+        (None, None, False, "byok:1::90d"),
+        ("vault 7", None, True, "vault 7 byok:1d::90d"),
+    ],
+)
+def test_the_lifetime_is_kept_beside_the_fingerprint(text, mark, disabled, description):
+    assert lineage.compose(text, mark, disabled, DAYS) == description
+    assert lineage.split(description) == (text or "", mark)
+    assert lineage.lifetime(description) == DAYS
+    assert lineage.imported_while_disabled(description) is disabled
+
+
+@pytest.mark.parametrize("mark", [MARK_A, None])
+def test_a_lifetime_without_room_is_left_out(mark):
+    text = "x" * (256 if mark is None else 215)
+    assert lineage.compose(text, mark, True, DAYS) == lineage.compose(text, mark, True)
+    assert len(lineage.compose("x" * 211, MARK_A, True, DAYS) or "") == 256
+
+
+@pytest.mark.parametrize(
+    "description",
+    [
+        None,
+        "",
+        "90d",
+        # Marks of before the lifetime was kept.
+        f"byok:1:{MARK_A}",
+        f"vault 7 byok:1d:{MARK_A}",
+        # Nothing that the module writes.
+        "byok:1:",
+        "byok:1::",
+        f"byok:1:{MARK_A}:",
+        f"byok:1:{MARK_A}:90",
+        f"byok:1:{MARK_A}:0d",
+        f"byok:1:{MARK_A}:90d:90d",
+        f"byok:1:{MARK_A}:90d vault",
+        f"byok:2:{MARK_A}:90d",
+        f"byok:1:{MARK_A}:" + "9" * 30 + "d",
+    ],
+)
+def test_no_lifetime(description):
+    assert lineage.lifetime(description) is None
+
+
 @pytest.mark.parametrize("disabled", [False, True])
 @pytest.mark.parametrize(
     "text",
@@ -58,7 +112,8 @@ def test_split(description, text, mark, disabled):
 def test_the_users_text_comes_back_as_it_was_or_is_refused(text, disabled):
     """Otherwise the next run would take it for another text, and import again, for ever."""
     if lineage.text_problem(text) is None:
-        assert lineage.split(lineage.compose(text, MARK_A, disabled)) == (text, MARK_A)
+        for lifetime in (None, DAYS):
+            assert lineage.split(lineage.compose(text, MARK_A, disabled, lifetime)) == (text, MARK_A)
 
 
 @pytest.mark.parametrize("text", ["", "abc XYZ 019 :/_.-", "two\nlines", "x" * 215, "https://vault/item_7"])

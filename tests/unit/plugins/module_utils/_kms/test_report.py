@@ -164,8 +164,11 @@ def test_before_and_after_hold_the_documented_fields_and_no_others() -> None:
 
     assert key["before"] == key["after"]
     assert sorted(key["before"]) == [
+        "current_expiration_model",
         "current_key_material_id",
+        "current_valid_to",
         "expiration_model",
+        "expiring_materials",
         "key_state",
         "materials",
         "valid_to",
@@ -180,6 +183,53 @@ def test_before_and_after_hold_the_documented_fields_and_no_others() -> None:
             "key_material_description": None,
         }
     ]
+
+
+def listed(name: str, state: str, valid_to: str | None, import_state: str = "IMPORTED") -> dict[str, Any]:
+    return {
+        "key_material_id": name,
+        "key_material_state": state,
+        "import_state": import_state,
+        "expiration_model": "KEY_MATERIAL_EXPIRES" if valid_to else "KEY_MATERIAL_DOES_NOT_EXPIRE",
+        "valid_to": valid_to,
+    }
+
+
+SOON, LATER, PAST = "2031-01-01T00:00:00+00:00", "2031-05-01T00:00:00+00:00", "2029-01-01T00:00:00+00:00"
+
+
+@pytest.mark.parametrize(
+    ("materials", "own", "expiring"),
+    [
+        ([listed(A, "NON_CURRENT", SOON), listed(B, "CURRENT", LATER)], LATER, [A, B]),
+        ([listed(A, "NON_CURRENT", LATER), listed(B, "CURRENT", SOON)], SOON, [B, A]),
+        ([listed(A, "NON_CURRENT", SOON), listed(B, "CURRENT", None)], None, [A]),
+        # Staged material takes nothing down, and what is gone or over expires no more.
+        ([listed(B, "CURRENT", LATER), listed(A, "PENDING_ROTATION", SOON)], LATER, [B]),
+        ([listed(A, "NON_CURRENT", None, "PENDING_IMPORT"), listed(B, "CURRENT", LATER)], LATER, [B]),
+        ([listed(A, "NON_CURRENT", SOON), listed(B, "CURRENT", PAST)], None, [A]),
+    ],
+)
+def test_the_expiry_of_the_current_material_itself(
+    materials: list[dict[str, Any]], own: str | None, expiring: list[str]
+) -> None:
+    seen = shown(current=B, materials=materials, valid_to=SOON)
+
+    side = the_key(preflight=result(entry(), before=[seen]))["before"]
+
+    assert (side["valid_to"], side["current_valid_to"]) == (
+        SOON.replace("+00:00", "Z"),
+        own and own.replace("+00:00", "Z"),
+    )
+    assert [one["key_material_id"] for one in side["expiring_materials"]] == expiring
+
+
+def test_the_expiry_of_a_key_with_one_material_for_life() -> None:
+    seen = shown(current=None, expiration_model="KEY_MATERIAL_EXPIRES", valid_to=SOON)
+
+    side = the_key(preflight=result(entry(), before=[seen]))["before"]
+
+    assert (side["current_valid_to"], side["expiring_materials"]) == (SOON.replace("+00:00", "Z"), [])
 
 
 @pytest.mark.parametrize(("state", "import_state"), [("CURRENT", "PENDING_IMPORT"), ("PENDING_ROTATION", "IMPORTED")])

@@ -26,6 +26,7 @@ from ansible_collections.byok.aws.tests.unit.plugins.module_utils._kms.builders 
 from ansible_collections.byok.aws.tests.unit.plugins.module_utils._kms.builders import NOW
 from ansible_collections.byok.aws.tests.unit.plugins.module_utils._kms.builders import A
 from ansible_collections.byok.aws.tests.unit.plugins.module_utils._kms.builders import B
+from ansible_collections.byok.aws.tests.unit.plugins.module_utils._kms.builders import C
 from ansible_collections.byok.aws.tests.unit.plugins.module_utils._kms.builders import empty
 from ansible_collections.byok.aws.tests.unit.plugins.module_utils._kms.builders import gone
 from ansible_collections.byok.aws.tests.unit.plugins.module_utils._kms.builders import hmac_key
@@ -50,6 +51,9 @@ FIELDS = {
     "key_material_id",
     "expiration_model",
     "valid_to",
+    "current_expiration_model",
+    "current_valid_to",
+    "expiring_materials",
     "changed",
     "operations",
     "proof",
@@ -82,6 +86,11 @@ def test_an_entry_has_every_field_of_the_contract():
         "key_material_id": A,
         "expiration_model": "KEY_MATERIAL_EXPIRES",
         "valid_to": "2026-12-03T12:00:00+00:00",
+        "current_expiration_model": "KEY_MATERIAL_EXPIRES",
+        "current_valid_to": "2026-12-03T12:00:00+00:00",
+        "expiring_materials": [
+            {"key_material_id": A, "key_material_state": "CURRENT", "valid_to": "2026-12-03T12:00:00+00:00"}
+        ],
         "changed": True,
         "operations": ["ImportKeyMaterial"],
         "proof": "fingerprint",
@@ -105,6 +114,38 @@ def test_an_entry_has_every_field_of_the_contract():
         (pending(), {"expiration_model": None, "valid_to": None}),
         (empty(), {"current_key_material_id": None}),
         (hmac_key(), {"key_spec": "HMAC_256", "current_key_material_id": None}),
+        (
+            # DescribeKey shows what expires first; the current material has an expiry of its own.
+            key(old(A, expiration=in_days(2)), material(B, expiration=in_days(9)), staged(C, expiration=in_days(1))),
+            {
+                "valid_to": "2026-11-26T12:00:00+00:00",
+                "current_valid_to": "2026-12-03T12:00:00+00:00",
+                "expiring_materials": [
+                    {
+                        "key_material_id": A,
+                        "key_material_state": "NON_CURRENT",
+                        "valid_to": "2026-11-26T12:00:00+00:00",
+                    },
+                    {"key_material_id": B, "key_material_state": "CURRENT", "valid_to": "2026-12-03T12:00:00+00:00"},
+                ],
+            },
+        ),
+        (
+            key(old(A, expiration=in_days(2)), material(B)),
+            {"current_expiration_model": "KEY_MATERIAL_DOES_NOT_EXPIRE", "current_valid_to": None},
+        ),
+        # What is gone, or over, expires no more.
+        (key(gone(old(A)), old(B, expiration=in_days(-1)), material(C)), {"expiring_materials": []}),
+        (pending(), {"current_expiration_model": None, "current_valid_to": None, "expiring_materials": []}),
+        # Without the list, nothing tells the expiry of one of several.
+        (
+            key(current_key_material_id=A, expiration=in_days(2)),
+            {"current_expiration_model": None, "current_valid_to": None, "expiring_materials": []},
+        ),
+        (
+            hmac_key(expiration=in_days(2)),
+            {"current_valid_to": "2026-11-26T12:00:00+00:00", "expiring_materials": []},
+        ),
         # The name that KMS has yet to give is no name.
         (key(material(UNNAMED)), {"current_key_material_id": None}),
     ],
