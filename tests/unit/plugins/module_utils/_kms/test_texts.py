@@ -78,7 +78,11 @@ def failed() -> Any:
 
 
 def texts_of_a_course(given: Any) -> Any:
-    return {name: value for name, value in course(given).items() if name != "arns" and not name.startswith("to_")}
+    return {
+        name: value
+        for name, value in course(given).items()
+        if name not in ("arns", "names") and not name.startswith("to_")
+    }
 
 
 CHANNELS = {
