@@ -310,7 +310,9 @@ attributes:
     details:
       - O(state=reimported) deletes and imports every time.
       - Wrapped material is imported every time unless O(key_material_id) is set.
-      - Material that another tool imported into a symmetric key is imported once more, to prove it and to record its fingerprint.
+      - Material that another tool imported into a symmetric key is imported once more, to prove it and to record its fingerprint. Where
+        there is no room for that, it is imported every time, which interrupts nothing. That is so when the description that the other tool
+        set has more than 215 characters, and in replicas whose primary key shows no fingerprint.
 requirements:
   - python >= 3.9
   - cryptography

@@ -16,6 +16,7 @@ from typing import Any
 import botocore.loaders
 import botocore.session
 from ansible.module_utils import basic
+from ansible.module_utils.common import warnings as ansible_warnings
 
 try:
     from ansible.module_utils.testing import patch_module_args
@@ -42,6 +43,8 @@ def run_module(name: str, options: dict[str, Any], check_mode: bool = False, dif
     """The result of byok.aws.<name> as Ansible gets it, "failed" set when it failed. Its output is under "_stdout"."""
     module = importlib.import_module(f"ansible_collections.byok.aws.plugins.modules.{name}")
     args = {**options, "_ansible_check_mode": check_mode, "_ansible_diff": diff, "_ansible_remote_tmp": "/tmp"}
+    # Ansible keeps warnings for as long as a process lives, which is usually one module.
+    ansible_warnings._global_warnings.clear()
     output = io.StringIO()
     with patch_module_args(args), contextlib.redirect_stdout(output), contextlib.suppress(SystemExit):
         module.main()

@@ -58,11 +58,14 @@ _TOKEN_CODES = ("InvalidImportTokenException", "ExpiredImportTokenException")
 _WRONG_MATERIAL = "IncorrectKeyMaterialException"
 # The purposes of an import of bytes that KMS held when the plan was made.
 _OF_LOADED = ("prove", "renew", "refresh")
+_OTHER_STAGED = "is pending rotation"
 _NOT_READY = "Key material has not been imported for replicas"
 # What has to be left of a token before a deletion that only it can undo.
 _TOKEN_LEFT = timedelta(minutes=5)
 # How long KMS may take to see the import into the last replica, in seconds. It was never seen to take a second.
 _READY_WITHIN = 60
+# After how many seconds a read is taken for what KMS has made of a change, where the documentation says otherwise.
+_SETTLED_AFTER = 20
 
 
 @dataclass
@@ -155,6 +158,12 @@ class Execution:
         """Wait for the turn of the first step, while a run that was asked to end can. Raises RunInterruptedError."""
         self.kms.turns.take_ahead(*(step.operation for step in steps[:1]))
 
+    def takes_over(self, earlier: Execution) -> None:
+        """Go on after another plan for the same key: what that did is told, too."""
+        self.done, self.request_ids = list(earlier.done), list(earlier.request_ids)
+        self.changed, self.imported = earlier.changed, list(earlier.imported)
+        self.warnings = list(earlier.warnings)
+
     @contextmanager
     def _tidied(self) -> Iterator[None]:
         try:
@@ -193,6 +202,7 @@ class Execution:
 
     def _delete(self, step: Step) -> None:
         chosen = {"KeyMaterialId": step.key_material_id} if step.key_material_id else {}
+        self._require_new(step)
         self._was_usable = self._was_usable or self.key.enabled
         try:
             self._change(step, {"KeyId": self.key.arn, **chosen})
@@ -239,6 +249,27 @@ class Execution:
             return False
         current = api.describe_key(self.kms, self.key.arn).current_key_material_id
         return current == target.key_material_id or api.rotation_started(self.kms, self.key.arn) is not None
+
+    def _require_new(self, step: Step) -> None:
+        """What is staged makes room for other bytes only when these are new to the key. Raises AnsibleKMSError.
+
+        KMS refuses them as long as something is staged, and tells by its refusal whether the key has them already. What
+        it checks first is not known: bytes that it takes for new may turn out to be the key's after the deletion.
+        """
+        stage = next((one for one in self.plan.steps if one.purpose == "stage"), None)
+        if step.purpose != "delete" or stage is None:
+            return
+        try:
+            self._change(replace(stage, purpose="try"), None)
+        except AnsibleKMSError as error:
+            if error.code != "KMSInvalidStateException" or _OTHER_STAGED not in error.aws_message:
+                raise
+            return
+        raise changed_meanwhile(
+            f"the material {step.key_material_id} that was staged on the key {self.request.key_id} is gone, without "
+            "this run's doing, and the material given is staged in its place; run the task again to have the key "
+            "rotated to it"
+        )
 
     def _gone(self, step: Step) -> bool:
         """Whether KMS does not know the material any more: staged material of all Regions goes with the primary's."""
@@ -561,6 +592,7 @@ class Execution:
         """Read until KMS shows what the steps have made of the key; the list only where DescribeKey cannot show it."""
         wanted = self.key
         with_materials = same(wanted, before, False) and wanted.materials != before.materials
+        disabled_since = time.monotonic() + min(_SETTLED_AFTER, self.request.wait_timeout / 2)
 
         def look() -> dict[str, Any]:
             observed = self.observe(with_materials)
@@ -574,7 +606,9 @@ class Execution:
                     restore_state=wanted.restore_state,
                     cut_off=self.key.cut_off,
                 )
-            return {"Seen": seen or _accepted(observed, wanted), "Last": describe(observed)}
+            # An old view of a key that was Disabled before its deletion looks the same, for as long as reads lag.
+            settled = time.monotonic() >= disabled_since and _accepted(observed, wanted)
+            return {"Seen": seen or settled, "Last": describe(observed)}
 
         self._wait(look, describe(wanted))
 
@@ -665,17 +699,19 @@ def same(one: Key, other: Key, with_materials: bool) -> bool:
 def _shown(key: Key, with_materials: bool) -> tuple[Any, ...]:
     shown: tuple[Any, ...] = (key.key_state, key.expiration if key.key_state != models.PENDING_IMPORT else None)
     if with_materials:
-        # Whether staged material is ready for the rotation depends on what is done in other Regions meanwhile.
-        shown += tuple(
-            (
-                entry.permanent and entry.key_material_state,
-                entry.import_state,
-                entry.expiration,
-                entry.description or "",
-            )
-            for entry in key.materials
-        )
+        shown += tuple(_shown_material(key, entry) for entry in key.materials if _own(key, entry))
     return shown
+
+
+def _own(key: Key, entry: Material) -> bool:
+    """Whether an entry is a matter of this Region: a replica also lists what is staged in others."""
+    return not key.replica or entry.permanent or entry.import_state == models.IMPORTED
+
+
+def _shown_material(key: Key, entry: Material) -> tuple[Any, ...]:
+    # Whether staged material is ready for the rotation, and a replica's texts, depend on what is done elsewhere.
+    text = "" if key.replica else entry.description or ""
+    return entry.permanent and entry.key_material_state, entry.import_state, entry.expiration, text
 
 
 def _accepted(observed: Key, wanted: Key) -> bool:

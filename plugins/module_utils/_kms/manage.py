@@ -50,6 +50,7 @@ from .pacing import RunInterruptedError
 from .pacing import interruption
 from .plan import make_plan
 from .plan import state_refusal
+from .plan import still_missing
 from .plan_current import NEW
 from .predict import UNNAMED
 from .proof import find_evidence
@@ -190,12 +191,17 @@ class Job:
         """The key is as it is, but what was wanted did not come about for another reason."""
         self.result = replace(self.result, error=self.result.error or _error(self.wish.request, error))
 
+    def stop(self, error: AnsibleKMSError) -> None:
+        """Go no further with a key of which a part of the plan may be carried out."""
+        if self.execution is not None:
+            self.result = _executed(self.result, self.execution, error)
+
     def _plan_for(self, key: Key, evidence: Evidence, secret: Secret | None) -> None:
         request = self.wish.request
         plan = make_plan(request, key, evidence)
         if plan.refusal:
             raise refused(plan.refusal)
-        self.result = _predicted(self.result, key, plan)
+        self.result = _predicted(self.result, key, plan, request)
         if plan.to_do:
             self.execution = Execution(self.kms, request, plan, key, secret, self.wish.wrapped)
 
@@ -214,13 +220,23 @@ class Job:
         # KMS refused to stage the bytes because the key has them already, and said which ones they are.
         try:
             self.execution = None
-            self._plan_for(read_key(self.kms, self.wish.request), evidence, execution.secret)
+            key = read_key(self.kms, self.wish.request)
+            self._plan_for(self._read_tags(key, evidence, execution.secret), evidence, execution.secret)
         except AnsibleKMSError as error:
-            self.refuse(error)
+            self._end(execution, error)
         except Exception as error:  # noqa: BLE001 - a traceback could show material
-            self.refuse(unexpected(error, self.wish.request.key_id))
+            self._end(execution, unexpected(error, self.wish.request.key_id))
+        if self.execution is None:
+            self.result = _with_done(self.result, execution)
+            return
+        self.execution.takes_over(execution)
         self._run(Execution.prepare)
         self._run(Execution.change)
+
+    def _end(self, execution: Execution, error: AnsibleKMSError) -> None:
+        """Nothing more can be done; what was done is told."""
+        self.refuse(error)
+        self.result = replace(self.result, after=execution.key, warnings=tuple(execution.warnings))
 
     def _run(self, phase: Callable[[Execution], None]) -> None:
         if self.execution is None or self.result.error is not None:
@@ -317,7 +333,18 @@ def _known_after_all(execution: Execution, result: Result) -> Evidence | None:
     return replace(execution.plan.evidence, verdict="match", method="reimport", key_material_id=match["id"])
 
 
-def _predicted(result: Result, key: Key, plan: Plan) -> Result:
+def _with_done(result: Result, execution: Execution) -> Result:
+    """The result, with what an earlier plan for the same key has done."""
+    return replace(
+        result,
+        changed=result.changed or execution.changed,
+        operations=tuple(execution.done),
+        request_ids=tuple(execution.request_ids),
+        calls=_calls(execution.kms),
+    )
+
+
+def _predicted(result: Result, key: Key, plan: Plan, request: Request) -> Result:
     """The result as the plan predicts it."""
     return replace(
         result,
@@ -329,7 +356,7 @@ def _predicted(result: Result, key: Key, plan: Plan) -> Result:
         key_material_id=planned_material_id(plan),
         skip_reason=plan.skip_reason,
         unavailable_seconds=plan.unavailable_seconds,
-        warnings=plan.warnings,
+        warnings=plan.warnings + still_missing(request, plan.after or key),
         error=None,
     )
 
@@ -349,6 +376,14 @@ def used_proof(plan: Plan) -> Evidence:
     return plan.evidence
 
 
+def _seen_warnings(result: Result, execution: Execution) -> tuple[str, ...]:
+    """The warnings of the plan and of the run; what is missing in the end as it was seen, not as it was predicted."""
+    request = execution.request
+    predicted = still_missing(request, execution.plan.after or execution.key)
+    kept = tuple(warning for warning in result.warnings if warning not in predicted)
+    return kept + tuple(execution.warnings) + still_missing(request, execution.key)
+
+
 def _executed(result: Result, execution: Execution, failure: AnsibleKMSError | None) -> Result:
     done = tuple(execution.done)
     return replace(
@@ -360,7 +395,7 @@ def _executed(result: Result, execution: Execution, failure: AnsibleKMSError | N
         unavailable_seconds=execution.unavailable_seconds if result.unavailable_seconds is not None else None,
         request_ids=tuple(execution.request_ids),
         calls=_calls(execution.kms),
-        warnings=result.warnings + tuple(execution.warnings),
+        warnings=_seen_warnings(result, execution),
         error=_error(execution.request, failure, execution) if failure else None,
     )
 

@@ -322,9 +322,10 @@ class Plan:
 
     @property
     def preparing(self) -> tuple[Step, ...]:
-        """The steps before a deletion that an import follows: they interrupt nothing."""
+        """The steps before a deletion that an import follows, or proves: they interrupt nothing."""
         purposes = [step.purpose for step in self.steps]
-        return self.steps[: purposes.index("delete")] if self.pairs else ()
+        proves = "prove" in purposes and "delete" in purposes
+        return self.steps[: purposes.index("delete")] if self.pairs or proves else ()
 
     @property
     def changing(self) -> tuple[Step, ...]:

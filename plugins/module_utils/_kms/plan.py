@@ -148,16 +148,32 @@ def _warnings(request: Request, key: Key, steps: tuple[Step, ...]) -> tuple[str,
         warnings.append(_unbelieved(request, key))
     warnings.extend(_unread(request, key, steps))
     elsewhere = [region for region in key.regions if region != key.region]
-    if elsewhere and not request.regions and "DeleteImportedKeyMaterial" in operations:
+    if _deletes_staged_of_primary(key, steps):
+        warnings.append(
+            f"KMS deletes staged material of the multi-Region key {request.key_id} in {', '.join(elsewhere)}, too"
+        )
+    elif elsewhere and not request.regions and "DeleteImportedKeyMaterial" in operations:
         warnings.append(
             f"only the material in {key.region} is meant; the multi-Region key {request.key_id} is untouched in "
             f"{', '.join(elsewhere)}; use regions for those"
         )
-    after = predict(key, steps)
-    if request.state != "absent" and after.key_state == models.PENDING_IMPORT and after.missing:
-        missing = ", ".join(entry.key_material_id for entry in after.missing)
-        warnings.append(f"the key {request.key_id} stays PendingImport: these materials are missing as well: {missing}")
     return tuple(warnings)
+
+
+def still_missing(request: Request, key: Key) -> tuple[str, ...]:
+    """What keeps a key unusable after a run that imported: as predicted, or as it was seen."""
+    if request.state == "absent" or key.key_state != models.PENDING_IMPORT or not key.missing:
+        return ()
+    missing = ", ".join(entry.key_material_id for entry in key.missing)
+    return (f"the key {request.key_id} stays PendingImport: these materials are missing as well: {missing}",)
+
+
+def _deletes_staged_of_primary(key: Key, steps: tuple[Step, ...]) -> bool:
+    deleted = [step for step in steps if step.operation == "DeleteImportedKeyMaterial"]
+    staged = [entry.key_material_id for entry in key.materials if not entry.permanent]
+    return bool(key.replica_regions and not key.replica and deleted) and all(
+        step.key_material_id in staged for step in deleted
+    )
 
 
 def _unbelieved(request: Request, key: Key) -> str:

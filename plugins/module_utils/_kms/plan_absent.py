@@ -45,7 +45,10 @@ def _named(request: Request, key: Key, key_material_id: str) -> Plan:
             forceable=False,
         )
     entry = key.material(key_material_id)
-    if entry is None or not held(key, entry):
+    if entry is None:
+        warning = f"the key {request.key_id} knows no material {key_material_id}; it is gone, or was never there"
+        return Plan(skip_reason=models.NOT_IMPORTED, warnings=(warning,))
+    if not held(key, entry):
         return Plan(skip_reason=models.NOT_IMPORTED)
     plan = _deleting(key, (key_material_id,))
     if entry.key_material_state == models.NON_CURRENT:

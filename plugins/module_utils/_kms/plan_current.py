@@ -43,11 +43,14 @@ def plan_current(request: Request, key: Key, evidence: Evidence) -> Plan:
     entry = key.material(request.key_material_id or evidence.key_material_id)
     if entry is not None and entry.permanent:
         return _permanent(request, key, entry, evidence)
+    never = _never(request, key)
+    if never:
+        return Plan(refusal=never, forceable=False)
     plan = _staging(request, key, evidence) if entry is None else _rotating(request, key, entry, evidence)
     if plan.forceable:
-        return replace(plan, refusal=plan.refusal or _obstacle(request, key))
+        return replace(plan, refusal=plan.refusal or _spent(request, key))
     # What KMS would refuse anyway is said first, unless it is to be tried all the same.
-    return plan if request.force else replace(plan, refusal=_obstacle(request, key) or plan.refusal)
+    return plan if request.force else replace(plan, refusal=_spent(request, key) or plan.refusal)
 
 
 def _not_the_named(request: Request, key: Key, evidence: Evidence) -> str | None:
@@ -112,8 +115,8 @@ def _on_its_way_out(request: Request, entry: Material, successor: Material) -> s
     )
 
 
-def _obstacle(request: Request, key: Key) -> str | None:
-    """Why KMS would refuse the rotation, whatever the material."""
+def _never(request: Request, key: Key) -> str | None:
+    """Why KMS refuses every rotation of this key, so that force changes nothing about it."""
     if key.missing:
         missing = ", ".join(entry.key_material_id for entry in key.missing)
         return (
@@ -122,6 +125,11 @@ def _obstacle(request: Request, key: Key) -> str | None:
         )
     if key.key_state == models.DISABLED or key.restore_state == models.DISABLED:
         return f"the key {request.key_id} is Disabled, and KMS rotates enabled keys only; enable it first"
+    return None
+
+
+def _spent(request: Request, key: Key) -> str | None:
+    """Why KMS would refuse one more rotation, by the limit that is known."""
     if key.rotations_left == 0:
         return (
             f"the {models.ON_DEMAND_ROTATION_LIMIT} on-demand rotations of the key {request.key_id} are used up; make "
@@ -152,8 +160,13 @@ def _staging(request: Request, key: Key, evidence: Evidence) -> Plan:
             "rotation; rotate to that first, or use force to delete it; if it is the material given, name it with "
             "key_material_id to have that proved"
         )
-        return Plan(steps=(delete, *steps), refusal=refusal)
-    return Plan(steps=steps, refusal=_too_short(request, key, expiration) or _replicas_lack(request, key))
+        return _unless(_replicas_lack(request, key), Plan(steps=(delete, *steps), refusal=refusal))
+    return _unless(_replicas_lack(request, key), Plan(steps=steps, refusal=_too_short(request, key, expiration)))
+
+
+def _unless(never: str | None, plan: Plan) -> Plan:
+    """The plan, or the reason why KMS would refuse it, forced or not."""
+    return Plan(refusal=never, forceable=False) if never else plan
 
 
 def _rotating(request: Request, key: Key, entry: Material, evidence: Evidence) -> Plan:
@@ -167,7 +180,7 @@ def _rotating(request: Request, key: Key, entry: Material, evidence: Evidence) -
         return Plan(steps=before, waits_for=entry.key_material_id, refusal=refusal)
     expiration = before[0].expiration if before else entry.expiration
     lacking = _replicas_lack(request, key) if entry.key_material_state == models.PENDING_MULTI_REGION else None
-    return Plan(steps=(*before, _ROTATE), refusal=_too_short(request, key, expiration) or lacking)
+    return _unless(lacking, Plan(steps=(*before, _ROTATE), refusal=_too_short(request, key, expiration)))
 
 
 def _too_short(request: Request, key: Key, expiration: Expiration | None) -> str | None:

@@ -166,7 +166,14 @@ def _unproved(request: Request, key: Key, evidence: Evidence) -> Plan:
     candidates = [entry for entry in key.materials if entry.key_material_id == named] if named else unmarked
     if request.offered == "wrapped":
         return _wrapped(request, key, evidence)
-    candidates.sort(key=lambda entry: (not entry.permanent, entry.key_material_state != models.CURRENT))
+    # What is missing first: bytes that are loaded need no import, and a key that is whole has nothing missing.
+    candidates.sort(
+        key=lambda entry: (
+            not entry.permanent,
+            is_loaded(key, entry),
+            entry.key_material_state != models.CURRENT,
+        )
+    )
     plans = [proved(request, key, entry, evidence) for entry in candidates]
     steps = [step for plan in plans for step in plan.steps]
     if not steps:

@@ -52,6 +52,9 @@ def symmetric_evidence(request: Request, key: Key, secret: Secret | None) -> Evi
     """The verdict of the fingerprints in the list of materials. Makes no call."""
     named = request.key_material_id
     if named and (key.materials or key.never_imported) and key.material(named) is None:
+        if request.state == "absent":
+            # Staged material vanishes with its deletion: what KMS does not know is absent.
+            return NO_EVIDENCE
         raise invalid(f"the key material {named} was never imported into the key {request.key_id}")
     if secret is None:
         return Evidence("match", "key_material_id", named) if named and request.offered else NO_EVIDENCE

@@ -120,6 +120,17 @@ class Group:
                 place = job.kms.region
                 job.refuse(refused(f"nothing was done in {place}, since the rotation cannot begin in {failed}"))
 
+    def _require_every_proof(self) -> None:
+        """Material that is given with a deletion is proved in all Regions before it is deleted in any."""
+        request = self.wish.request
+        failed = ", ".join(job.kms.region for job in self.members if job.result.error)
+        if request.state != "absent" or not request.offered or not failed or any(job.finished for job in self.members):
+            return
+        for job in self.members:
+            if job.pending:
+                place = job.kms.region
+                job.stop(refused(f"nothing was deleted in {place}, since the material is not proved in {failed}"))
+
     def _add(self, wish: Wish, region: str) -> None:
         kms = self.gateway.connection(wish.request.key_id, region)
         job = Job(kms, wish, Result(wish.request.key_id), self.stage, foreseen=self._foreseen())
@@ -148,6 +159,7 @@ class Group:
                 job.plan()
             if lead.result.error and not lead.begun:
                 self._hold(others)
+            self._require_every_proof()
             if job.execution is not None and not job.finished:
                 job.change()
         if lead.execution is not None and "RotateKeyOnDemand" in lead.execution.done:

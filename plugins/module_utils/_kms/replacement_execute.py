@@ -158,8 +158,10 @@ class ReplacementExecution:
 
     def _import(self) -> None:
         request = self.wish.request.of(self.new.arn)
+        # A key that this run has made is waited for, also by a run that waits for nothing else.
+        self.kms.young = self.kms.young or self.plan.creates
         key = read_key(self.kms, request)
-        self.kms.young = self.kms.young or (self.plan.creates and request.wait)
+        self.kms.young = self.kms.young or self.plan.creates
         evidence = find_evidence(self.kms, request, key, self.secret)
         acts = make_plan(request, key, evidence).to_do
         key = read_tags(self.kms, request, key, acts, (sealer(self.secret.plaintext),))

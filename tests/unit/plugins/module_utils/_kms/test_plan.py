@@ -27,6 +27,7 @@ from ansible_collections.byok.aws.plugins.module_utils._kms.models import Key
 from ansible_collections.byok.aws.plugins.module_utils._kms.models import Plan
 from ansible_collections.byok.aws.plugins.module_utils._kms.models import Request
 from ansible_collections.byok.aws.plugins.module_utils._kms.plan import make_plan
+from ansible_collections.byok.aws.plugins.module_utils._kms.plan import still_missing
 from ansible_collections.byok.aws.plugins.module_utils._kms.predict import UNNAMED
 from ansible_collections.byok.aws.plugins.module_utils._kms.predict import apply
 from ansible_collections.byok.aws.plugins.module_utils._kms.predict import predict
@@ -928,7 +929,7 @@ def test_the_key_afterwards(row):
 
 @rows(ROWS)
 def test_warnings(row):
-    text = "\n".join(row.plan.warnings)
+    text = "\n".join(row.plan.warnings + (() if row.refusal else still_missing(row.wanted, row.plan.after)))
     assert bool(text) is bool(row.warns)
     for piece in row.warns:
         assert piece in text
@@ -1103,6 +1104,46 @@ def test_wrapped_material_of_the_only_one(wanted, found, expiration):
     assert plan.after.key_state == ENABLED
     assert plan.after.expiration == expiration
     assert plan.warnings == ()
+
+
+@pytest.mark.parametrize("force", [False, True])
+@pytest.mark.parametrize(
+    ("found", "said"),
+    [
+        (key(own(), key_state=DISABLED), "is Disabled"),
+        (key(own(), restore_state=DISABLED), "is Disabled"),
+        (OLD_GONE, "misses material"),
+        (key(own(), replica_regions=("eu-west-1",), multi_region_type="PRIMARY"), "lack this material"),
+        (key(own(), staged(C), replica_regions=("eu-west-1",), multi_region_type="PRIMARY"), "lack this material"),
+    ],
+)
+def test_force_does_not_promise_what_kms_always_refuses(found, said, force):
+    plan = make_plan(request(state="current", force=force), found, mismatch(fingerprint="d" * 32))
+    assert (plan.steps, plan.after) == ((), found)
+    assert said in plan.refusal
+
+
+def test_what_is_missing_is_tried_before_what_is_loaded():
+    plan = make_plan(request(), pending(gone(old(A)), material(B)), unknown())
+    assert [step.key_material_id for step in (plan.steps[0], *plan.steps[0].alternatives)] == [A, B]
+
+
+@pytest.mark.parametrize(
+    ("found", "wanted", "said"),
+    [
+        (replace(STAGED, replica_regions=("us-east-1",), multi_region_type="PRIMARY"), C, "too"),
+        (replace(STAGED, replica_regions=("us-east-1",), multi_region_type="PRIMARY"), A, "untouched"),
+    ],
+)
+def test_what_a_deletion_on_a_primary_key_touches(found, wanted, said):
+    plan = make_plan(absent(key_material_id=wanted), found)
+    assert [said in warning for warning in plan.warnings] == [True]
+
+
+def test_what_the_key_does_not_know_is_absent():
+    plan = make_plan(absent(key_material_id="d" * 64), key(own()))
+    assert (plan.steps, plan.skip_reason) == ((), "PENDING_IMPORT")
+    assert "knows no material" in plan.warnings[0]
 
 
 # -- force -------------------------------------------------------------------------------------------------------------

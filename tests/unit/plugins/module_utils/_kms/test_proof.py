@@ -119,12 +119,16 @@ def test_symmetric_evidence_without_plaintext(wanted, evidence):
     assert symmetric_evidence(request(**wanted), key(material(description=own)), None) == evidence
 
 
-@pytest.mark.parametrize("wanted", [{}, {"state": "absent"}, {"offered": "wrapped"}])
+@pytest.mark.parametrize("wanted", [{}, {"offered": "wrapped"}])
 @pytest.mark.parametrize("found", [empty(), key(), pending(), key(old(A), material(B))])
 def test_a_material_that_was_never_imported(wanted, found):
     secret = None if wanted else OWN
     with pytest.raises(AnsibleKMSError, match=f"{C} was never imported into the key {ALIAS}"):
         symmetric_evidence(request(key_material_id=C, **wanted), found, secret)
+
+
+def test_a_material_that_the_key_does_not_know_is_absent():
+    assert symmetric_evidence(request(state="absent", key_material_id=C), key(), None) == NO_EVIDENCE
 
 
 # -- HMAC --------------------------------------------------------------------------------------------------------------
