@@ -237,7 +237,7 @@ def a_rotation(lab: Lab, key_id: str, given: str) -> Iterable[dict[str, Any]]:
 STORIES: list[tuple[Story, tuple[str, ...], tuple[str, ...]]] = [
     (a_look, READ, KINDS),
     (a_life, PRESENT, KINDS),
-    (a_deletion, (*READ, "ByokDelete"), KINDS),
+    (a_deletion, (*READ, "ByokDelete", "ByokMarkCutOff"), KINDS),
     (a_pair, (*PRESENT, "ByokDelete"), KINDS),
     (a_rotation, (*PRESENT, "ByokRotate"), (SYMMETRIC,)),
 ]

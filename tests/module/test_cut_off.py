@@ -277,3 +277,24 @@ def test_the_options_exclude_each_other(lab: Lab) -> None:
     refused = lab.run(key_id="alias/x", lift_cut_off=True, **CUT_OFF)
     assert refused["failed"] and "lift_cut_off" in refused["msg"]
     assert lab.calls(before) == []
+
+
+def test_a_role_that_may_not_take_back_says_that_the_key_is_open(
+    lab: Lab, impatient: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The role that imports has no right to take back what it imported."""
+    key_id = lab.own_key()
+
+    def overtaken() -> None:
+        cut_off(lab, key_id)
+        lab.emulator.faults([{"operation": DELETE, "every": 1, "code": "AccessDeniedException"}])
+
+    before_call(monkeypatch, IMPORT, 1, overtaken)
+    result = lab.run(key_id=key_id, valid_for="30d", wait_timeout=1, **given("SYMMETRIC_DEFAULT"))
+
+    assert result["failed"] and result["error"]["code"] == "CutOff"
+    assert (
+        "was cut off on purpose" in result["msg"] and "could not be deleted: cut the key off once more" in result["msg"]
+    )
+    assert "lack kms:DeleteImportedKeyMaterial" in result["msg"] and "to heal it" not in result["msg"]
+    assert (lab.state(key_id), result["key_state"]) == ("Enabled", "Enabled")

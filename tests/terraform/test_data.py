@@ -32,6 +32,7 @@ REFUSED = {
     "strategy": "strategy has to be",
     "valid_to": "valid_to has to be an instant",
     "expiration_model": "expiration_model has to be",
+    "expected_account": "expected_account has to have 12 digits",
 }
 COMMAND = {"ansible_playbook"}
 CONNECTION = ("profile", "endpoint_url", "aws_ca_bundle", "validate_certs")
@@ -74,6 +75,7 @@ def hostile(event: str, way: str) -> dict[str, Any]:
     return {
         "event": event,
         "key": template("key"),
+        "expected_account": template("account"),
         "connection": {name: template(name) for name in ("region", *CONNECTION)} | {template("name"): ""},
         "version": template("version"),
         "strategy": "on_demand",
@@ -116,6 +118,7 @@ def honest(kms: Any, key_id: str, **settings: Any) -> dict[str, Any]:
     return {
         **hostile("upkeep", "env"),
         "key": kms.describe_key(KeyId=key_id)["KeyMetadata"]["Arn"],
+        "expected_account": "123456789012",
         "connection": {"region": "us-east-1"},
         "from": "MATERIAL",
         "options": {},

@@ -487,11 +487,19 @@ class Execution:
         mark = self._cut_off_mark(must_be_known=always)
         if mark is None or mark == self.plan.known_cut_off:
             return
-        self._take_back()
-        raise cut_off(
+        sentence = (
             f"the key {self.request.key_id} was cut off on purpose while this run was under way (tag "
-            f"{models.CUT_OFF_TAG}: {mark}); what this run had imported is deleted again"
+            f"{models.CUT_OFF_TAG}: {mark}); what this run had imported"
         )
+        try:
+            self._take_back()
+        except AnsibleKMSError as error:
+            # A role that imports may be one that must not delete: the guide on emergencies has such roles.
+            raise cut_off(
+                f"{sentence} is there again and could not be deleted: cut the key off once more, with the credentials "
+                f"of those who did ({error.sentence})"
+            ) from error
+        raise cut_off(f"{sentence} is deleted again")
 
     def _cut_off_mark(self, must_be_known: bool) -> str | None:
         try:
