@@ -3,6 +3,7 @@
 #
 #   make demo     see the collection at work, on an emulated KMS
 #   make test     everything that has to hold; `make units`, `make lint` and so on run one part of it
+#   make quick    of it what a minute suffices for: to be run again and again while one works
 #   make bench    how long things take
 #   make matrix   unit and module tests on every supported ansible-core for which a Python is there
 #   make lock     pin every Python package, with hashes: scripts/requirements/*.txt, made from the *.in beside them
@@ -16,7 +17,7 @@ export PYTHON
 
 PARTS := ansible-lint bench canary demo docs emulator examples integration module molecule report role sanity scripts terraform types units
 
-.PHONY: all help test lint importer matrix lock clean $(PARTS)
+.PHONY: all help test quick lint importer matrix lock clean $(PARTS)
 
 all: test
 
@@ -26,6 +27,9 @@ help:
 
 test:
 	@scripts/run-gates
+
+quick:
+	@scripts/run-gates quick
 
 $(PARTS):
 	@scripts/gate $@ $(ARGS)

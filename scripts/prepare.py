@@ -38,16 +38,29 @@ SAFE_PATH = re.compile(r"[A-Za-z0-9_./+@,=-]+")
 NOT_SOURCES = {".build", ".git", ".venv", "__pycache__"}
 # The versions of get-pip.py that ansible-test would fetch; pip comes from the interpreter instead.
 GET_PIP_VERSIONS = ("23_1_2", "24_2", "25_2")
+# Python compiles what it imports, and pip all that there is.
+NO_COMPILE = {"install": {"no-compile": "true"}}
 GET_PIP = '''\
-"""Stand-in for get-pip.py: install pip from the interpreter's own copy."""
+"""Stand-in for get-pip.py: pip is installed by the copy that the interpreter has."""
+import ensurepip
+import glob
 import os
 import subprocess
 import sys
 
 packages = [word for word in sys.argv[1:] if not word.startswith("-")]
 environment = {name: value for name, value in os.environ.items() if name != "GET_PIP"}
-for command in (["ensurepip", "--default-pip"], ["pip", "install", "-q", "--disable-pip-version-check"] + packages):
-    subprocess.check_call([sys.executable, "-m"] + command, env=environment, stdout=subprocess.DEVNULL)
+
+
+def run(*command):
+    subprocess.check_call((sys.executable,) + command, env=environment, stdout=subprocess.DEVNULL)
+
+
+copies = glob.glob(os.path.join(os.path.dirname(ensurepip.__file__), "_bundled", "pip-*.whl"))
+if not copies:
+    run("-m", "ensurepip", "--default-pip")
+pip = (os.path.join(copies[0], "pip"),) if copies else ("-m", "pip")
+run(*pip, "install", "-q", "--disable-pip-version-check", *packages)
 '''
 
 
@@ -108,9 +121,9 @@ def prepare_venv(name: str, requirements_name: str = "") -> Path:
             log = build_dir() / "logs" / f"venv-{name}.log"
             log.unlink(missing_ok=True)
             run([sys.executable, "-m", "venv", "--clear", str(venv)], log)
-            run([*pip(venv, "install"), "-r", str(builders)], log)
+            run([*pip(venv, "install"), "--no-compile", "-r", str(builders)], log)
             # An isolated build would fetch what it needs, and check no hash.
-            run([*pip(venv, "install"), "--no-build-isolation", "-r", str(requirements)], log)
+            run([*pip(venv, "install"), "--no-compile", "--no-build-isolation", "-r", str(requirements)], log)
             if name == "importer":
                 # The importer finds the documentation fragments of other collections nowhere else.
                 site_packages = next(venv.glob("lib/python3*/site-packages"))
@@ -234,7 +247,9 @@ def prepare_home() -> Path:
         pip_conf.parent.mkdir(parents=True, exist_ok=True)
         pip_conf.touch(mode=0o600)
         with pip_conf.open("w") as output:
-            pip_settings().write(output)
+            settings = pip_settings()
+            settings.read_dict(NO_COMPILE)
+            settings.write(output)
     return home
 
 

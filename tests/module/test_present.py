@@ -16,6 +16,7 @@ from materials import KINDS
 from materials import SPECS
 from materials import b64
 from materials import import_elsewhere
+from materials import mark_of
 from materials import material
 from materials import wrapped
 
@@ -55,6 +56,19 @@ def test_every_wrapping_either_imports_or_is_refused_first(
     assert algorithm and "does not suit" in result["msg"]
     with pytest.raises(lab.kms.exceptions.ClientError, match="cannot be used to import"):
         lab.kms.get_parameters_for_import(KeyId=key_id, WrappingAlgorithm=algorithm, WrappingKeySpec=wrapping_key_spec)
+
+
+@pytest.mark.parametrize("spec", SPECS)
+def test_the_description_is_the_one_that_the_tests_give_to_keys(lab: Lab, spec: str) -> None:
+    """Lab.own_key makes a key without a run of the module: cheaper, and the form of the mark is tested with it."""
+    key_id, quick = lab.empty_key(spec), lab.own_key(spec)
+
+    result = lab.run(key_id=key_id, key_material=b64(material(spec)))
+
+    assert not result.get("failed"), result["msg"]
+    assert lab.materials(key_id)[0]["KeyMaterialDescription"] == mark_of(key_id, material(spec))
+    assert lab.tags(key_id) == lab.tags(quick)
+    assert lab.run(key_id=quick, key_material=b64(material(spec)))["changed"] is False
 
 
 def test_what_was_imported_encrypts_and_decrypts(lab: Lab) -> None:

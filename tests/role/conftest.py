@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import collections
+import contextlib
 import os
 import sys
 from concurrent.futures import ThreadPoolExecutor
@@ -23,9 +24,28 @@ from stage import Stage
 _TALLY: collections.Counter[str] = collections.Counter()
 
 
-def _play(scenario, directory):
-    with EmulatorProcess() as emulator:
+class Emulators:
+    """Hands out emulators, to one scenario at a time, emptied for each."""
+
+    def __init__(self):
+        self._all = contextlib.ExitStack()
+        self._idle = []
+
+    @contextlib.contextmanager
+    def one(self):
+        emulator = self._idle.pop() if self._idle else self._all.enter_context(EmulatorProcess())
+        emulator.reset()
         emulator.config(rotation_seconds=0)
+        # After a failure something that was started may still be at work: nobody else gets this one.
+        yield emulator
+        self._idle.append(emulator)
+
+    def close(self):
+        self._all.close()
+
+
+def _play(scenario, directory, emulators):
+    with emulators.one() as emulator:
         stage = Stage(directory, Lab(emulator, emulator.client()), tally=lambda name: _TALLY.update([name]))
         scenario(stage)
         assert not stage.leaks()
@@ -36,8 +56,11 @@ def running(request, tmp_path_factory):
     """The scenarios that were asked for, started in their order, as futures by name."""
     names = [item.callspec.params["name"] for item in request.session.items if item.module is request.module]
     scenarios = request.module.SCENARIOS
-    with ThreadPoolExecutor(max_workers=os.cpu_count()) as pool:
-        yield {name: pool.submit(_play, scenarios[name], tmp_path_factory.mktemp(name[:24])) for name in names}
+    emulators = Emulators()
+    with contextlib.closing(emulators), ThreadPoolExecutor(max_workers=os.cpu_count()) as pool:
+        yield {
+            name: pool.submit(_play, scenarios[name], tmp_path_factory.mktemp(name[:24]), emulators) for name in names
+        }
 
 
 def pytest_terminal_summary(terminalreporter):

@@ -11,6 +11,7 @@ import os
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -18,6 +19,7 @@ from dataclasses import field
 from pathlib import Path
 from typing import Any
 
+import warm
 from canary import Canaries
 from lab import Lab
 from materials import b64
@@ -109,18 +111,20 @@ class Stage:
             "BYOK_INTERLOPER": json.dumps({"task": task, "alias": alias, "key_id": key_id}),
         }
 
-    def start(self, *options: str, **variables: Any) -> subprocess.Popen[str]:
-        """ansible-playbook, in a process group of its own."""
+    def wanted(self, *options: str, **variables: Any) -> list[str]:
+        """The arguments of ansible-playbook for a run of the role."""
         given = {
             "kms_material_rotation_report_path": str(self.report_path),
             "kms_material_rotation_journal_path": str(self.journal_path),
             **{f"kms_material_rotation_{name}": value for name, value in variables.items()},
         }
         (self.root / "variables.json").write_text(json.dumps(given))
-        return self.spawn("byok.aws.rotate", f"--extra-vars=@{self.root}/variables.json", *options)
+        return ["byok.aws.rotate", f"--extra-vars=@{self.root}/variables.json", *options]
 
-    def spawn(self, *arguments: str) -> subprocess.Popen[str]:
-        environment = {
+    @property
+    def variables(self) -> dict[str, str]:
+        """The environment of ansible-playbook."""
+        return {
             **{name: value for name, value in os.environ.items() if name in _KEPT},
             **self.lab.emulator.environment(),
             "ANSIBLE_COLLECTIONS_PATH": collections_path(),
@@ -129,9 +133,12 @@ class Stage:
             "ANSIBLE_NOCOLOR": "true",
             **self.environment,
         }
+
+    def start(self, *options: str, **variables: Any) -> subprocess.Popen[str]:
+        """ansible-playbook with the role as it is at a terminal, in a process group of its own, to be killed."""
         return subprocess.Popen(
-            [sys.executable, "-c", _HEARS_CTRL_C, "-m", "ansible", "playbook", *arguments],
-            env=environment,
+            [sys.executable, "-c", _HEARS_CTRL_C, "-m", "ansible", "playbook", *self.wanted(*options, **variables)],
+            env=self.variables,
             cwd=self.root,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
@@ -140,15 +147,22 @@ class Stage:
             start_new_session=True,
         )
 
-    def finish(self, process: subprocess.Popen[str]) -> Run:
-        output, _errors = process.communicate(timeout=1800)
+    def play(self, *arguments: str) -> Run:
+        """Run ansible-playbook to its end."""
+        environment = self.variables
+        with tempfile.TemporaryFile("w+", encoding="utf-8") as file:
+            descriptor = file.fileno()
+            status = warm.prepared(environment).run_playbook(arguments, self.root, environment, descriptor, descriptor)
+            file.seek(0)
+            output = file.read()
         self.seen.append(output)
         recap = [line for line in output.splitlines() if "changed=" in line]
         changed = int(recap[-1].split("changed=")[1].split()[0]) if recap else -1
-        return Run(process.returncode, output, changed)
+        return Run(status, output, changed)
 
     def run(self, *options: str, **variables: Any) -> Run:
-        return self.finish(self.start(*options, **variables))
+        """Run the role to its end."""
+        return self.play(*self.wanted(*options, **variables))
 
     def kill_when(
         self,
@@ -156,8 +170,12 @@ class Stage:
         ready: Callable[[], bool],
         timeout: float = 900,
         number: signal.Signals = signal.SIGKILL,
+        missed: Callable[[], bool] = lambda: True,
     ) -> None:
-        """A signal to ansible-playbook and everything that it has started, as soon as this is so."""
+        """A signal to ansible-playbook as soon as it is ready, and another one whenever that was missed.
+
+        Workers are in process groups of their own. ansible-playbook ends them, unless it is interrupted twice.
+        """
         deadline = time.monotonic() + timeout
         while not ready():
             assert process.poll() is None, process.communicate()[0]
@@ -169,8 +187,8 @@ class Stage:
                 self.seen.append(process.communicate(timeout=2)[0])
                 return
             except subprocess.TimeoutExpired:
-                # On a loaded machine ansible-playbook was seen to miss a Ctrl-C; whoever sits there presses it again.
-                os.killpg(process.pid, number)
+                if missed():
+                    os.killpg(process.pid, number)
 
     def running(self) -> list[int]:
         """The processes that a run of ansible-playbook has started and that are there still."""

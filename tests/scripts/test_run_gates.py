@@ -98,6 +98,23 @@ def test_every_gate_exists_and_can_be_run_alone():
         assert re.search(rf"\b{gate.name}\b", makefile)
 
 
+def test_what_is_quick_is_a_part_of_the_whole_or_a_gate_of_its_own():
+    project = Path(__file__).parents[2]
+    gate = (project / "scripts" / "gate").read_text()
+    assert {one.name for one in run_gates.QUICK} >= {"lint", "types", "tables", "smoke"}
+    for one in run_gates.QUICK:
+        assert f"gate_{one.name}()" in gate
+        assert one in run_gates.GATES or one.name in ("tables", "smoke")
+    for path in re.findall(r"tests/module/test_\{([\w,]+)\}\.py", gate)[0].split(","):
+        assert (project / "tests" / "module" / f"test_{path}.py").exists()
+
+
+def test_quick_runs_the_quick_gates_only(root, monkeypatch, capsys):
+    monkeypatch.setattr(run_gates, "QUICK", (Gate("good", "good one"),))
+    assert run_gates.main(["quick"]) == 0
+    assert "Running 1 gates" in capsys.readouterr().out
+
+
 def test_no_test_is_left_out():
     project = Path(__file__).parents[2]
     gate = (project / "scripts" / "gate").read_text()

@@ -19,6 +19,7 @@ from typing import Any
 import boto3
 from botocore.config import Config
 
+_MAIN = Path(__file__).with_name("emulator_main.py")
 PACKAGE_ROOT = Path(__file__).resolve().parents[2] / "roles" / "kms_emulator" / "files"
 READY = "kms_emulator ready on "
 
@@ -53,7 +54,7 @@ class EmulatorProcess:
 
     def start(self) -> EmulatorProcess:
         """Start it and wait until it says that it is ready."""
-        command = [self._python, "-m", "kms_emulator", "--port", "0", *self._options]
+        command = [self._python, str(_MAIN), "--port", "0", *self._options]
         self._process = subprocess.Popen(
             command, env=_environment(), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
         )

@@ -13,22 +13,42 @@ import json
 import os
 import subprocess
 import sys
+import time
+from http.client import HTTPConnection
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
-import boto3
+import warm
 
 FOLDER = "KEY_OBSERVER_FOLDER"
 
 
-def observe(client: Any, key_arn: str, folder: Path) -> None:
+def described(url: str, key_arn: str) -> dict[str, Any]:
+    """The metadata of a key. Without boto3, the import of which would take longer than all else here."""
+    region = key_arn.split(":")[3]
+    connection = HTTPConnection(urlsplit(url).netloc)
+    headers = {
+        "Content-Type": "application/x-amz-json-1.1",
+        "X-Amz-Target": "TrentService.DescribeKey",
+        "Authorization": f"AWS4-HMAC-SHA256 Credential=testing/20300101/{region}/kms/aws4_request",
+    }
+    connection.request("POST", "/", json.dumps({"KeyId": key_arn}), headers)
+    answer = connection.getresponse()
+    content: dict[str, Any] = json.load(answer)
+    assert answer.status == 200, content
+    metadata: dict[str, Any] = content["KeyMetadata"]
+    return metadata
+
+
+def observe(url: str, key_arn: str, folder: Path) -> None:
     """Write the file of a key, in the form of a state of Terraform's."""
-    metadata = client.describe_key(KeyId=key_arn)["KeyMetadata"]
+    metadata = described(url, key_arn)
     valid_to = metadata.get("ValidTo")
     seen = {
         "key_spec": metadata["KeySpec"],
         "key_state": metadata["KeyState"],
-        "valid_to": valid_to.strftime("%Y-%m-%dT%H:%M:%SZ") if valid_to else "",
+        "valid_to": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(valid_to)) if valid_to else "",
     }
     state = {
         "version": 4,
@@ -44,12 +64,17 @@ def observe(client: Any, key_arn: str, folder: Path) -> None:
 
 def main() -> int:
     request = json.loads(os.environ["BYOK_REQUEST"])
-    done = subprocess.run([sys.executable, "-m", "ansible", "playbook", *sys.argv[1:]], check=False)
+    status = run_playbook(sys.argv[1:])
     if request["event"] != "destroy":
-        key_arn = request["key"]
-        client = boto3.client("kms", region_name=key_arn.split(":")[3], endpoint_url=os.environ["AWS_ENDPOINT_URL"])
-        observe(client, key_arn, Path(os.environ[FOLDER]))
-    return done.returncode
+        observe(os.environ["AWS_ENDPOINT_URL"], request["key"], Path(os.environ[FOLDER]))
+    return status
+
+
+def run_playbook(arguments: list[str]) -> int:
+    processes = warm.told(os.environ)
+    if processes is None:
+        return subprocess.run([sys.executable, "-m", "ansible", "playbook", *arguments], check=False).returncode
+    return processes.run_playbook(arguments, os.getcwd(), os.environ)
 
 
 if __name__ == "__main__":

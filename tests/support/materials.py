@@ -19,6 +19,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.asymmetric import ed25519
 from cryptography.hazmat.primitives.asymmetric import padding
 from cryptography.hazmat.primitives.asymmetric import rsa
+from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
 RAW = {"SYMMETRIC_DEFAULT": 32, "HMAC_224": 28, "HMAC_256": 32, "HMAC_384": 48, "HMAC_512": 64}
 CURVES: dict[str, Any] = {
@@ -94,6 +95,12 @@ def import_elsewhere(client: Any, key_id: str, key_spec: str, content: bytes, **
         KeyId=key_id, **wrapped(client, key_id, key_spec, content), **options
     )
     return answer
+
+
+def mark_of(key_id: str, content: bytes, account_id: str = "123456789012") -> str:
+    """The description that the collection gives to this material in this key."""
+    info = f"byok.aws fingerprint 1\0{account_id}\0{key_id}".encode()
+    return f"byok:1:{HKDF(hashes.SHA256(), 16, None, info).derive(content).hex()}"
 
 
 def create_key(client: Any, key_spec: str = "SYMMETRIC_DEFAULT", **options: Any) -> str:

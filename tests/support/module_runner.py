@@ -7,12 +7,14 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import importlib
 import io
 import json
 from collections.abc import Iterator
 from typing import Any
 
+import boto3
 import botocore.loaders
 import botocore.session
 from ansible.module_utils import basic
@@ -35,6 +37,8 @@ except ImportError:  # ansible-core before 2.18
 # botocore reads its models from JSON for every session: most of the time of a run, and the same every time.
 _LOADER = botocore.loaders.create_loader()
 botocore.session.create_loader = lambda *_search_path: _LOADER
+# A session is the same for the same credentials, and to make one takes as long as three calls.
+boto3.session.Session = functools.cache(boto3.session.Session)  # type: ignore[misc]
 
 CONNECTION = {"region": "us-east-1", "access_key": "testing", "secret_key": "testing-secret"}
 

@@ -10,8 +10,11 @@ import os
 import re
 import subprocess
 import sys
+import tempfile
 from collections.abc import Sequence
 from pathlib import Path
+
+import warm
 
 _KEPT = ("PATH", "LANG", "LC_ALL", "VIRTUAL_ENV")
 # What a task with many keys tells on stderr every five seconds (guide_fleet): on a slow machine any of them may.
@@ -62,7 +65,18 @@ def run(command: Sequence[str], directory: Path, environment: dict[str, str]) ->
 
 
 def run_playbook(
-    playbook: str | Path, *arguments: str, directory: Path, environment: dict[str, str]
+    playbook: str | Path, *arguments: str, directory: Path, environment: dict[str, str], anew: bool = False
 ) -> subprocess.CompletedProcess[str]:
-    """Run a playbook, given as a file or by its full name."""
-    return run([sys.executable, "-m", "ansible", "playbook", *arguments, str(playbook)], directory, environment)
+    """Run a playbook, given as a file or by its full name. anew: in processes that are started for it alone.
+
+    They always are where there are settings of Ansible's that clean_environment does not make.
+    """
+    line = [*arguments, str(playbook)]
+    settings = {name for name in environment if name.startswith("ANSIBLE_")}
+    if anew or settings - set(clean_environment(directory)) or (directory / "ansible.cfg").exists():
+        return run([sys.executable, "-m", "ansible", "playbook", *line], directory, environment)
+    with tempfile.TemporaryFile() as stdout, tempfile.TemporaryFile() as stderr:
+        status = warm.prepared(environment).run_playbook(line, directory, environment, stdout.fileno(), stderr.fileno())
+        stdout.seek(0)
+        stderr.seek(0)
+        return subprocess.CompletedProcess(line, status, stdout.read().decode(), stderr.read().decode())

@@ -21,6 +21,7 @@ import canary
 import key_observer
 import playbook_runner
 import pytest
+import warm
 from emulator_process import EmulatorProcess
 from materials import b64
 from materials import create_key
@@ -32,6 +33,7 @@ MODULE = ROOT / "docs" / "terraform" / "imported_key_material"
 REGION = "us-east-1"
 TIMEOUT = 1200  # seconds, for what takes a few where nothing else runs
 NOTHING, CHANGES = 0, 2  # of plan -detailed-exitcode
+_INITIALISED: dict[str, Path] = {}
 
 
 @pytest.fixture(scope="session")
@@ -98,6 +100,7 @@ class Project:
             "PYTHON": sys.executable,
             key_observer.FOLDER: str(self.work),
         }
+        self.environment |= warm.prepared(self.environment).environment
         return self
 
     def file(self, name: str, content: bytes) -> str:
@@ -145,19 +148,24 @@ class Project:
         if self.observed:
             self.observe()
         if not (self.work / ".terraform").exists():
-            subprocess.run(
-                [self.terraform, "init", "-input=false", "-no-color"],
-                cwd=self.work,
-                env=self.environment,
-                check=True,
-                capture_output=True,
-            )
+            self.initialise()
+
+    def initialise(self) -> None:
+        """What `terraform init` makes is the same for the same modules, and is copied from the first of them."""
+        sources = {str(path.relative_to(self.work)): path.read_text() for path in self.work.rglob("*.tf")}
+        found = json.dumps(sources, sort_keys=True)
+        if found not in _INITIALISED:
+            command = [self.terraform, "init", "-input=false", "-no-color"]
+            subprocess.run(command, cwd=self.work, env=self.environment, check=True, capture_output=True)
+            _INITIALISED[found] = self.work / ".terraform"
+        else:
+            shutil.copytree(_INITIALISED[found], self.work / ".terraform")
 
     def observe(self) -> None:
         """See the key, and its replicas."""
-        key_observer.observe(self.kms, self.key_arn, self.work)
+        key_observer.observe(self.emulator.url, self.key_arn, self.work)
         for replica in self.metadata().get("MultiRegionConfiguration", {}).get("ReplicaKeys", []):
-            key_observer.observe(self.emulator.client(replica["Region"]), replica["Arn"], self.work)
+            key_observer.observe(self.emulator.url, replica["Arn"], self.work)
 
     def apply(self, **settings: Any) -> str:
         """Change settings and apply; returns what was said."""

@@ -13,6 +13,7 @@ from typing import Any
 
 import canary
 import pytest
+import warm
 from materials import material
 
 SYMMETRIC = "SYMMETRIC_DEFAULT"
@@ -43,6 +44,8 @@ def watched(project: Any, *arguments: str) -> canary.Observation:
 def life(request, project, canaries) -> tuple[Any, str, list[canary.Observation]]:
     """A whole life of the material: import, rotation, loss, healing, end."""
     way = request.param
+    # The processes that are watched are those that users start.
+    del project.environment[warm.ENVIRONMENT]
     project.canaries = canaries
     first, second = material(SYMMETRIC, f"first {way}"), material(SYMMETRIC, f"second {way}")
     canaries.add("the first material", first)

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import itertools
 import threading
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from cryptography.hazmat.primitives import serialization
@@ -28,10 +29,17 @@ class WrappingKey:
     public_der: bytes
 
 
+def generate(size: int) -> rsa.RSAPrivateKey:
+    """A new key of so many bits."""
+    return rsa.generate_private_key(public_exponent=65537, key_size=size)
+
+
 class WrappingKeyPool:
     """Hands out wrapping keys; the first of a kind is made on demand, the rest in a thread behind it."""
 
-    def __init__(self) -> None:
+    def __init__(self, make: Callable[[int], rsa.RSAPrivateKey] = generate) -> None:
+        """make: where keys come from, by their size in bits."""
+        self._new_private = make
         self._lock = threading.Lock()
         self._making = {spec: threading.Lock() for spec in POOL_SIZES}
         self._pools: dict[str, list[WrappingKey]] = {spec: [] for spec in POOL_SIZES}
@@ -64,7 +72,7 @@ class WrappingKeyPool:
             self._make(spec)
 
     def _make(self, spec: str) -> None:
-        private = rsa.generate_private_key(public_exponent=65537, key_size=int(spec[4:]))
+        private = self._new_private(int(spec[4:]))
         public_der = private.public_key().public_bytes(
             serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo
         )
