@@ -574,7 +574,7 @@ def course(facts: Facts) -> dict[str, Any]:
         "refusals": printable_parts(refusals(way)),
         "to_do": [track.index for track in way if track.to_do],
         # What every call from the plan on is given instead of a name, and what it is to call the key.
-        "names": [{"key_id": pin, "name": track.key_id} for track, pin in zip(way, pins)],
+        "to_name": [{"key_id": pin, "name": track.key_id} for track, pin in zip(way, pins)],
         "to_take": [{"key_id": pin} for track, pin in zip(way, pins) if track.to_do],
         "arns": [track.arn for track in way],
         "plan": [printable(plan_line(track)) for track in way],

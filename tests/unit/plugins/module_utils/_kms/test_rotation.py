@@ -205,7 +205,7 @@ def named(**other: Any) -> dict[str, Any]:
 def test_from_the_plan_on_every_call_is_given_the_key_that_the_first_look_has_found() -> None:
     way = course(named(preflight=result(entry("one"), entry("two", operations=(), changed=False))))
 
-    assert way["names"] == [{"key_id": arn("one"), "name": PAYMENTS}, {"key_id": arn("two"), "name": "two"}]
+    assert way["to_name"] == [{"key_id": arn("one"), "name": PAYMENTS}, {"key_id": arn("two"), "name": "two"}]
     assert way["to_take"] == [{"key_id": arn("one")}]
     assert way["plan"][0].startswith(f"{PAYMENTS} (SYMMETRIC_DEFAULT): ")
 
