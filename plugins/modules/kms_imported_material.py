@@ -376,6 +376,12 @@ EXAMPLES = r"""
     state: absent
     all_materials: true
 
+- name: Restore it
+  byok.aws.kms_imported_material:
+    key_id: alias/payments
+    key_material: "{{ payments_key_material }}"
+    lift_cut_off: true
+
 - name: Delete and import the same material again as one pair
   byok.aws.kms_imported_material:
     key_id: alias/invoice-signing
@@ -430,11 +436,6 @@ EXAMPLES = r"""
     keys:
       - key_id: alias/payments
       - key_id: alias/invoice-signing
-
-- name: Restore it
-  byok.aws.kms_imported_material:
-    key_id: alias/payments
-    key_material: "{{ payments_key_material }}"
 """
 
 RETURN = r"""

@@ -141,8 +141,9 @@ SETTINGS: dict[str, Setting] = {
             "Delete the key material, once it is proved that the copy at hand can restore it": Outcome(
                 True, DELETE, "PendingImport"
             ),
-            # The example before it has done that.
-            "Cut the key off at once, whatever it holds": Outcome(False, [], "PendingImport"),
+            # The example before it has deleted the material; the deletion is sent all the same, and the key is marked.
+            "Cut the key off at once, whatever it holds": Outcome(True, DELETE + ["TagResource"], "PendingImport"),
+            "Restore it": Outcome(True, IMPORT + ["UntagResource"], "Enabled"),
             "Delete and import the same material again as one pair": Outcome(True, IMPORT + DELETE + IMPORT, "Enabled"),
             "Put new material to work, while the old one still decrypts what it encrypted": Outcome(
                 True, IMPORT + ["RotateKeyOnDemand"], "Enabled"
@@ -155,7 +156,6 @@ SETTINGS: dict[str, Setting] = {
             "Import the material of many keys in one task, all to expire in 90 days": Outcome(True),
             "Prepare in the afternoon, with no key interrupted": Outcome(True),
             "Delete and import in the evening, without the plaintext": Outcome(True),
-            "Restore it": Outcome(False, [], "Enabled"),
         },
     ),
     "kms_imported_material_info": Setting(

@@ -71,7 +71,7 @@ def play(emulator: Any, tmp_path: Path) -> Callable[..., Any]:
 
 def hostile(event: str, way: str) -> dict[str, Any]:
     """A request of which everything is a template that can be one."""
-    options = ("valid_to", "valid_for", "renew_before", "expiration_model", "key_material_description")
+    options = ("valid_to", "valid_for", "renew_before", "expiration_model", "key_material_description", "lift_cut_off")
     return {
         "event": event,
         "key": template("key"),

@@ -205,6 +205,19 @@ def test_material_that_was_lost_is_seen_and_healed(project, how):
     assert project.plan() == NOTHING
 
 
+def test_a_key_that_was_cut_off_stays_so_until_that_is_lifted(project):
+    project.apply()
+    project.kms.delete_imported_key_material(KeyId=project.key_id)
+    project.kms.tag_resource(KeyId=project.key_id, Tags=[{"TagKey": "byok:cut-off", "TagValue": "in the test"}])
+
+    assert "was cut off on purpose" in failing(project)
+    assert project.state() == "PendingImport"
+    project.apply(lift_cut_off=True)
+
+    assert project.state() == "Enabled"
+    assert project.kms.list_resource_tags(KeyId=project.key_id)["Tags"] == []
+
+
 def test_expired_material_does_not_come_back_without_another_expiry(project):
     project.apply(valid_to=instant(1))
     project.emulator.config(clock_offset_seconds=2 * 86400)

@@ -20,6 +20,7 @@ locals {
       renew_before             = local.renew_before_hours == null ? null : "${local.renew_before_hours}h"
       expiration_model         = var.expiration_model
       key_material_description = var.key_material_description
+      lift_cut_off             = var.lift_cut_off ? true : null
     } : name => value if value != null
   }
 

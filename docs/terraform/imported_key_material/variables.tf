@@ -116,6 +116,13 @@ variable "expiration_model" {
   }
 }
 
+variable "lift_cut_off" {
+  description = "Import the material into a key that was cut off in an emergency, and remove its tag byok:cut-off. Set it for the one apply that brings the key back."
+  type        = bool
+  default     = false
+  nullable    = false
+}
+
 variable "key_material_description" {
   description = "A text that KMS keeps with the material. Symmetric keys only; of a multi-Region key only the primary."
   type        = string
@@ -142,7 +149,7 @@ variable "delete_material_on_destroy" {
 }
 
 variable "delete_all_materials_on_destroy" {
-  description = "With delete_material_on_destroy: delete every material that the key has loaded, not only the current one."
+  description = "With delete_material_on_destroy: delete every material that the key has loaded, not only the current one, and mark the key as cut off (lift_cut_off)."
   type        = bool
   default     = false
   nullable    = false

@@ -55,6 +55,7 @@ from .stage import Wrapped
 from .wrapping import wrap
 
 _TOKEN_CODES = ("InvalidImportTokenException", "ExpiredImportTokenException")
+_DENIED = "AccessDeniedException"
 _WRONG_MATERIAL = "IncorrectKeyMaterialException"
 # The purposes of an import of bytes that KMS held when the plan was made.
 _OF_LOADED = ("prove", "renew", "refresh")
@@ -285,7 +286,7 @@ class Execution:
         try:
             self._change(step, {"KeyId": self.key.arn, "Tags": tags})
         except AnsibleKMSError as error:
-            if error.code != "AccessDeniedException":
+            if error.code != _DENIED:
                 raise
             self.tagged = False
             self.warnings.append(
@@ -418,7 +419,7 @@ class Execution:
         self, step: Step, predicted: Key, error: AnsibleKMSError, patient: bool, last: bool
     ) -> api.Answer | None:
         """The answer, when the call was carried out all the same; None when it is to be repeated; raises otherwise."""
-        if error.code in (CUT_OFF, CHANGED_MEANWHILE):
+        if error.code in (CUT_OFF, CHANGED_MEANWHILE) or (step.purpose == "take back" and error.code == _DENIED):
             raise error
         if error.code in _TOKEN_CODES and self._may_renew_token(patient) and not last:
             self._wrap()
@@ -505,7 +506,7 @@ class Execution:
         try:
             return api.get_tags(self.kms, self.key.arn).get(models.CUT_OFF_TAG)
         except AnsibleKMSError as error:
-            if error.code == "AccessDeniedException":
+            if error.code == _DENIED:
                 return None
             if must_be_known:
                 raise

@@ -23,6 +23,7 @@ module "material" {
   renew_before_days               = try(var.material.renew_before_days, null)
   expiration_model                = try(var.material.expiration_model, null)
   key_material_description        = try(var.material.description, null)
+  lift_cut_off                    = try(var.material.lift_cut_off, false)
   delete_material_on_destroy      = try(var.material.delete, true)
   delete_all_materials_on_destroy = try(var.material.delete_all, false)
   connection                      = try(var.material.connection, {})
