@@ -11,6 +11,7 @@ import functools
 import importlib
 import io
 import json
+import threading
 from collections.abc import Iterator
 from typing import Any
 
@@ -40,6 +41,9 @@ botocore.session.create_loader = lambda *_search_path: _LOADER
 # A session is the same for the same credentials, and to make one takes as long as three calls.
 boto3.session.Session = functools.cache(boto3.session.Session)  # type: ignore[misc]
 
+# A module's arguments and its output are the process's own, and some tests run side by side.
+_ALONE = threading.Lock()
+
 CONNECTION = {"region": "us-east-1", "access_key": "testing", "secret_key": "testing-secret"}
 
 
@@ -50,7 +54,7 @@ def run_module(name: str, options: dict[str, Any], check_mode: bool = False, dif
     # Ansible keeps warnings for as long as a process lives, which is usually one module.
     ansible_warnings._global_warnings.clear()
     output = io.StringIO()
-    with patch_module_args(args), contextlib.redirect_stdout(output), contextlib.suppress(SystemExit):
+    with _ALONE, patch_module_args(args), contextlib.redirect_stdout(output), contextlib.suppress(SystemExit):
         module.main()
     result: dict[str, Any] = json.loads(output.getvalue())
     result["_stdout"] = output.getvalue()
