@@ -100,7 +100,10 @@ class Lab:
         key_id = self.empty_key(key_spec)
         if not options:
             content = material(key_spec, label)
-            import_elsewhere(self.kms, key_id, key_spec, content, KeyMaterialDescription=mark_of(key_id, content))
+            # KMS keeps a description for this kind of key alone.
+            marked = key_spec == "SYMMETRIC_DEFAULT"
+            mark = {"KeyMaterialDescription": mark_of(key_id, content)} if marked else {}
+            import_elsewhere(self.kms, key_id, key_spec, content, **mark)
             return key_id
         result = self.run(key_id=key_id, key_material=b64(material(key_spec, label)), **options)
         assert not result.get("failed"), result["msg"]
