@@ -66,8 +66,8 @@ def test_the_description_is_the_one_that_the_tests_give_to_keys(lab: Lab, spec: 
     result = lab.run(key_id=key_id, key_material=b64(material(spec)))
 
     assert not result.get("failed"), result["msg"]
-    marks = [one.get("KeyMaterialDescription") for one in lab.materials(key_id) if spec == SYMMETRIC]
-    assert marks == ([mark_of(key_id, material(spec))] if spec == SYMMETRIC else [])
+    if spec == SYMMETRIC:  # the one kind whose materials KMS lists, with their descriptions
+        assert lab.materials(key_id)[0]["KeyMaterialDescription"] == mark_of(key_id, material(spec))
     assert (lab.tags(key_id), lab.state(key_id)) == (lab.tags(quick), lab.state(quick))
     assert lab.run(key_id=quick, key_material=b64(material(spec)))["changed"] is False
 
