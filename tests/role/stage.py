@@ -111,6 +111,14 @@ class Stage:
             "BYOK_INTERLOPER": json.dumps({"task": task, "alias": alias, "key_id": key_id}),
         }
 
+    def sabotage(self, task: str, number: int, directory: Path) -> None:
+        """From now on a directory is gone right before this task begins for the nth time in a run."""
+        self.environment = {
+            "ANSIBLE_CALLBACK_PLUGINS": str(Path(__file__).resolve().parent / "callback_plugins"),
+            "ANSIBLE_CALLBACKS_ENABLED": "saboteur",
+            "BYOK_SABOTAGE": json.dumps([task, number, str(directory)]),
+        }
+
     def wanted(self, *options: str, **variables: Any) -> list[str]:
         """The arguments of ansible-playbook for a run of the role."""
         given = {
