@@ -580,6 +580,23 @@ def scenario_what_is_no_file_is_no_journal_and_no_report(stage: Stage) -> None:
     assert stage.lab.calls(before) == [] and not (stage.root / "target").exists()
 
 
+def scenario_a_journal_that_others_could_exchange_is_refused(stage: Stage) -> None:
+    keys = [stage.key("one", SYMMETRIC), stage.key("two", SYMMETRIC)]
+    place = stage.root / "place"
+    place.mkdir()
+    place.chmod(0o777)
+    before = stage.lab.mark()
+
+    for strategy in ("reimport", "alias"):
+        run = stage.run("--check", keys=keys, strategy=strategy, journal_path=str(place / "journal.json"))
+
+        assert run.status == 2, run.output
+        assert run.says(f"since a key is refused: journal_path {place}/journal.json is not taken"), run.output
+        assert run.says("group or others can put another file there")
+
+    assert stage.lab.changing_calls(before) == [] and list(place.iterdir()) == []
+
+
 def scenario_without_a_place_for_the_journal_no_other_key_is_begun(stage: Stage) -> None:
     keys = [stage.key(f"k{number}", SYMMETRIC) for number in range(3)]
     place = stage.root / "place"
