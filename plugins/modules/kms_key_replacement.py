@@ -219,8 +219,9 @@ options:
   journal_path:
     description:
       - A file to which one line of JSON is added for each key as soon as it is finished, where the module runs. It holds no material.
-      - Refused when it is there and no regular file. When a line cannot be written, the keys in hand are finished, no other is begun,
-        and a warning says which keys it lacks.
+      - Refused, in check mode, too, when it is there and no regular file of the user who runs the module or of C(root), or when others
+        could put another file in its place. A symbolic link is refused.
+      - When a line cannot be written, the keys in hand are finished, no other is begun, and a warning says which keys it lacks.
     type: path
 extends_documentation_fragment:
   - amazon.aws.common.modules

@@ -14,6 +14,8 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable
+from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from dataclasses import field
 from pathlib import Path
@@ -62,6 +64,8 @@ class Stage:
     seen: list[str] = field(default_factory=list)
     environment: dict[str, str] = field(default_factory=dict)
     tally: Callable[[str], None] = print
+    # The processes of the last run that was sent a signal, each with its start.
+    started: dict[int, str] = field(default_factory=dict)
 
     @property
     def report_path(self) -> Path:
@@ -109,6 +113,14 @@ class Stage:
             "ANSIBLE_CALLBACK_PLUGINS": str(Path(__file__).resolve().parent / "callback_plugins"),
             "ANSIBLE_CALLBACKS_ENABLED": "interloper",
             "BYOK_INTERLOPER": json.dumps({"task": task, "alias": alias, "key_id": key_id}),
+        }
+
+    def sabotage(self, task: str, number: int, directory: Path) -> None:
+        """From now on a directory is gone right before this task begins for the nth time in a run."""
+        self.environment = {
+            "ANSIBLE_CALLBACK_PLUGINS": str(Path(__file__).resolve().parent / "callback_plugins"),
+            "ANSIBLE_CALLBACKS_ENABLED": "saboteur",
+            "BYOK_SABOTAGE": json.dumps([task, number, str(directory)]),
         }
 
     def wanted(self, *options: str, **variables: Any) -> list[str]:
@@ -181,6 +193,7 @@ class Stage:
             assert process.poll() is None, process.communicate()[0]
             assert time.monotonic() < deadline, "the moment to kill it never came"
             time.sleep(0.01)
+        self.started = descendants(process.pid)
         os.killpg(process.pid, number)
         while True:
             try:
@@ -191,15 +204,9 @@ class Stage:
                     os.killpg(process.pid, number)
 
     def running(self) -> list[int]:
-        """The processes that a run of ansible-playbook has started and that are there still."""
-        found = []
-        for environment in Path("/proc").glob("[0-9]*/environ"):
-            try:
-                if self.lab.emulator.url.encode() in environment.read_bytes():
-                    found.append(int(environment.parent.name))
-            except OSError:
-                pass  # it ended meanwhile
-        return found
+        """The processes that a run had started when it was sent a signal, and that are there still."""
+        now = dict(processes())
+        return [pid for pid, started in self.started.items() if pid in now and now[pid].started == started]
 
     def leaks(self) -> list[Any]:
         """Every material that stands in an output, a journal, a report or a page, in whatever form."""
@@ -208,6 +215,35 @@ class Stage:
             if path.is_file() and path.name not in ("variables.json",) and path.suffix != ".bin":
                 found += self.canaries.find(path.read_bytes(), path.name)
         return found
+
+
+@dataclass(frozen=True)
+class Process:
+    """What everybody may read of a process, also of one that is closed to debuggers (proc_pid_stat(5))."""
+
+    state: str
+    parent: int
+    started: str
+
+
+def processes() -> Iterator[tuple[int, Process]]:
+    """All of this machine that have not ended, by ID."""
+    for path in Path("/proc").glob("[0-9]*/stat"):
+        with suppress(OSError):
+            # The name of the program, in brackets, may hold anything.
+            fields = path.read_text(errors="replace").rpartition(")")[2].split()
+            if fields[0] not in "ZX":
+                yield int(path.parent.name), Process(fields[0], int(fields[1]), fields[19])
+
+
+def descendants(pid: int) -> dict[int, str]:
+    """The processes that a process has started, and those that they have, each with its start."""
+    found, there = {pid}, dict(processes())
+    while True:
+        more = {one for one, process in there.items() if process.parent in found} - found
+        if not more:
+            return {one: there[one].started for one in found - {pid}}
+        found |= more
 
 
 def usage(key_spec: str) -> str:

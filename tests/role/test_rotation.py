@@ -11,6 +11,7 @@ emulator of its own.
 from __future__ import annotations
 
 import json
+import os
 import re
 import signal
 import time
@@ -563,6 +564,66 @@ def scenario_what_cannot_be_meant_is_refused_before_anything_is_read(stage: Stag
     assert window.says("kms_material_rotation_pending_window must be 7 to 30 days. Nothing was done")
     assert nowhere.says("/nowhere is no directory in which the report, the journal or the preparation can be written")
     assert stage.lab.calls(before) == []
+
+
+def scenario_what_is_no_file_is_no_journal_and_no_report(stage: Stage) -> None:
+    keys = [stage.key("key", SYMMETRIC)]
+    fifo, link = stage.root / "fifo", stage.root / "link"
+    os.mkfifo(fifo)
+    link.symlink_to(stage.root / "target")
+    before = stage.lab.mark()
+
+    refused = stage.run("--check", keys=keys, report_path=str(fifo), journal_path=str(link))
+
+    assert refused.status == 2, refused.output
+    assert refused.says(f"{fifo} is no regular file") and refused.says(f"{link} is no regular file")
+    assert stage.lab.calls(before) == [] and not (stage.root / "target").exists()
+
+
+def scenario_a_journal_that_others_could_exchange_is_refused(stage: Stage) -> None:
+    keys = [stage.key("one", SYMMETRIC), stage.key("two", SYMMETRIC)]
+    place = stage.root / "place"
+    place.mkdir()
+    place.chmod(0o777)
+    before = stage.lab.mark()
+
+    for strategy in ("reimport", "alias"):
+        run = stage.run("--check", keys=keys, strategy=strategy, journal_path=str(place / "journal.json"))
+
+        assert run.status == 2, run.output
+        assert run.says(f"since a key is refused: journal_path {place}/journal.json is not taken"), run.output
+        assert run.says("group or others can put another file there")
+
+    assert stage.lab.changing_calls(before) == [] and list(place.iterdir()) == []
+
+
+def scenario_without_a_place_for_the_journal_no_other_key_is_begun(stage: Stage) -> None:
+    keys = [stage.key(f"k{number}", SYMMETRIC) for number in range(3)]
+    place = stage.root / "place"
+    place.mkdir()
+    journal = str(place / "journal.json")
+    before = stage.lab.mark()
+    # The first is written before the first batch.
+    stage.sabotage("Write the journal", 2, place)
+
+    run = stage.run(keys=keys, batch_size=1, journal_path=journal)
+
+    assert run.status == 2 and run.says(f"The run broke off: the journal {journal} could not be written"), run.output
+    assert run.says("Of the keys, 1 done, 0 failed, 2 left")
+    assert stage.lab.changing_calls(before) == PAIR
+    report = assert_documented(stage)
+    assert outcomes(report) == ["changed", "not_started", "not_started"]
+    # What was in hand is verified all the same.
+    assert report["keys"][0]["canary"]["verdict"] == "passed"
+    assert "the journal" in report["keys"][1]["error"]["message"]
+
+    place.mkdir()
+    stage.sabotage("Write the report as JSON", 1, place)
+    unreported = stage.run(keys=keys, report_path=str(place / "report.json"))
+
+    assert unreported.status == 2 and unreported.says("report.json could not be written"), unreported.output
+    assert unreported.says("3 keys: 3 changed, 0 unchanged; nothing failed")
+    assert stage.journal["state"] == "completed"
 
 
 # -- crashes -----------------------------------------------------------------------------------------------------------

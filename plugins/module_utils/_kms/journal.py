@@ -16,6 +16,9 @@ from contextlib import suppress
 from typing import Any
 
 from .errors import invalid
+from .files import check_directory
+from .files import check_opened
+from .files import owner_problem
 from .process import Ending
 
 _OPTION = "journal_path"
@@ -77,19 +80,25 @@ class Journal:
 
 
 def refuse_unfit(path: str) -> None:
-    """Raises AnsibleKMSError for what is there already and is no file that a journal may be kept in."""
+    """Raises AnsibleKMSError for what is there and may hold no journal, or could be exchanged by other users."""
     try:
         status = os.lstat(path)
     except FileNotFoundError:
-        return
+        pass
     except OSError as error:
         raise invalid(f"{_OPTION} {path} cannot be written: {error.strerror}") from None
     except ValueError:
         raise invalid(f"{_OPTION} is no path: it holds a nul byte") from None
-    _refuse_unfit(path, status)
+    else:
+        _refuse_kind(path, status)
+        problem = owner_problem(_OPTION, path, status, os.geteuid())
+        if problem:
+            raise invalid(problem)
+    if os.path.isdir(os.path.dirname(path) or "."):
+        check_directory(_OPTION, path)
 
 
-def _refuse_unfit(path: str, status: os.stat_result) -> None:
+def _refuse_kind(path: str, status: os.stat_result) -> None:
     if stat.S_ISLNK(status.st_mode):
         raise invalid(f"{_OPTION} {path} is a symbolic link; name the file that it leads to")
     if not stat.S_ISREG(status.st_mode):
@@ -104,7 +113,8 @@ def _opened(path: str) -> int:
     except OSError as error:
         raise invalid(f"{_OPTION} {path} cannot be written: {error.strerror}") from None
     try:
-        _refuse_unfit(path, os.fstat(descriptor))
+        _refuse_kind(path, os.fstat(descriptor))
+        check_opened(_OPTION, path, descriptor)
     except BaseException:
         os.close(descriptor)
         raise

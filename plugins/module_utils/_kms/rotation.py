@@ -23,6 +23,7 @@ from typing import Optional
 
 from . import models
 from . import naming
+from .errors import INTERRUPTED
 from .errors import REFUSED
 from .identifiers import same_key
 from .pacing import Pacer
@@ -188,6 +189,11 @@ class Track:
     def missing(self) -> bool:
         """Whether the latest attempt may have left the key without its material. A replacement takes nothing away."""
         return self.strategy != "alias" and self.last is not None and self.last.missing
+
+    @property
+    def interrupted(self) -> bool:
+        """Whether the latest attempt was asked to end, by a signal or because its journal could not be kept."""
+        return (self.error or {}).get("code") == INTERRUPTED
 
     @property
     def unusable(self) -> bool:
@@ -579,7 +585,7 @@ def course(facts: Facts) -> dict[str, Any]:
         "arns": [track.arn for track in way],
         "plan": [printable(plan_line(track)) for track in way],
         "to_rescue": _to_rescue(way, facts),
-        "stopped": any(track.missing for track in way),
+        "stopped": any(track.missing or track.interrupted for track in way),
         "progress": _progress(way) + _time_left(way, run),
         "to_verify": [track.index for track in way if track.attempts or not (track.to_do or track.refusal)],
         "to_prove": [_to_prove(track, str(run["strategy"])) for track in way if _provable(track)],
@@ -589,7 +595,14 @@ def course(facts: Facts) -> dict[str, Any]:
 
 
 def refusals(way: Sequence[Track]) -> list[str]:
-    """One sentence for each key that cannot be changed as wished, with the strategy that would suit it."""
+    """One sentence for each key that cannot be changed as wished, with the strategy that would suit it.
+
+    What is said of the whole call is said once.
+    """
+    codes = {(track.refusal or {}).get("code") for track in way}
+    said = {refusal_sentence(track) for track in way if track.refusal}
+    if len(way) > 1 and codes == {_LOST_RESULT["code"]} and len(said) == 1:
+        return list(said)
     return [f"{track.key_id}: {refusal_sentence(track)}" for track in way if track.refusal]
 
 

@@ -195,6 +195,70 @@ def test_what_is_no_file_is_refused_untouched_and_without_waiting(
     assert {one.name: one.lstat() for one in tmp_path.iterdir()} == before
 
 
+def give_away(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Make it belong to another user than the one who runs this."""
+    if os.geteuid() == 0:
+        os.chown(path, 4711, 4711)
+    else:
+        monkeypatch.setattr(os, "geteuid", lambda: 4711)
+
+
+@pytest.mark.parametrize("whose", ["journal", "."])
+def test_what_another_user_could_change_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, whose: str) -> None:
+    place = tmp_path / "place"
+    place.mkdir()
+    path = place / "journal"
+    path.write_text("kept")
+    give_away(place / whose, monkeypatch)
+
+    for refuse in (Journal, subject.refuse_unfit):
+        with pytest.raises(AnsibleKMSError, match="belongs to the user with the ID") as refused:
+            refuse(str(path))
+        assert refused.value.sentence.startswith(f"journal_path {path} is not taken")
+
+    assert path.read_text() == "kept"
+
+
+@pytest.mark.parametrize(("mode", "taken"), [(0o777, False), (0o1777, True), (0o755, True)])
+@pytest.mark.parametrize("exists", [True, False])
+def test_a_directory_that_others_may_write_to_needs_the_sticky_bit(
+    tmp_path: Path, mode: int, taken: bool, exists: bool
+) -> None:
+    place = tmp_path / "place"
+    place.mkdir()
+    path = place / "journal"
+    if exists:
+        path.touch(mode=0o600)
+    place.chmod(mode)
+
+    for take in (subject.refuse_unfit, Journal):
+        if taken:
+            take(str(path))
+            continue
+        with pytest.raises(AnsibleKMSError, match="group or others can put another file there"):
+            take(str(path))
+
+    assert path.exists() is (taken or exists)
+
+
+def test_a_file_that_is_exchanged_while_it_is_opened_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path, other = tmp_path / "journal", tmp_path / "other"
+    path.touch(mode=0o600)
+    other.touch(mode=0o600)
+    opened = os.open
+
+    def exchanging(name: str, *arguments: Any) -> int:
+        descriptor = opened(name, *arguments)
+        other.replace(path)
+        return descriptor
+
+    monkeypatch.setattr(subject.os, "open", exchanging)
+    with pytest.raises(AnsibleKMSError, match="was replaced while it was opened"):
+        Journal(str(path))
+
+
 @pytest.mark.parametrize(
     ("path", "said"),
     [

@@ -90,8 +90,9 @@ def test_a_refusal_names_the_strategy_that_suits(strategy: str, spec: str, messa
     ("message", "refused", "planless"),
     [
         ("key two: key_id: it is not a key ID", ["two"], [0]),
-        ("keys names the key one twice", ["one", "two"], []),
-        ("", ["one", "two"], []),
+        # What is said of the whole call is said once.
+        ("keys names the key one twice", ["keys names the key one twice."], []),
+        ("", ["the task ended without a result for this key."], []),
     ],
 )
 def test_a_plan_that_failed_as_a_whole_refuses_the_key_it_names_or_all(
@@ -328,6 +329,15 @@ def test_what_may_be_without_its_material_is_rescued_and_stops_the_run(
     way = course(facts(attempts=[attempt]))
 
     assert (way["to_rescue"], way["stopped"]) == (rescued, bool(rescued))
+
+
+@pytest.mark.parametrize("strategy", ["reimport", "on_demand", "alias"])
+def test_what_was_asked_to_end_stops_the_run_and_needs_no_rescue(strategy: str) -> None:
+    asked = result(entry(operations=(), error=error("it was not finished", code="Interrupted")))
+
+    way = course(facts("one", "two", strategy=strategy, attempts=[asked]))
+
+    assert (way["stopped"], way["to_rescue"]) == (True, [])
 
 
 def test_after_a_rescue_the_run_goes_on() -> None:
