@@ -269,9 +269,10 @@ def _entries(document: Any) -> list[Any]:
     if not isinstance(document, dict) or document.get("collection") != _COLLECTION:
         raise _DamageError(_NO_PREPARATION)
     schema, entries = document.get("schema"), document.get("keys")
-    if type(schema) is int and schema == 1:
+    numbered = isinstance(schema, int) and not isinstance(schema, bool)
+    if numbered and schema == 1:
         raise _DamageError("was written by an earlier version of this collection, which kept no digests")
-    if type(schema) is not int or schema != _SCHEMA:
+    if not numbered or schema != _SCHEMA:
         raise _DamageError(f"has another schema than {_SCHEMA}, the one that this version of the collection reads")
     if not isinstance(entries, list):
         raise _DamageError(_NO_PREPARATION)

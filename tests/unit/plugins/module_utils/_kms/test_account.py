@@ -19,7 +19,7 @@ from botocore.exceptions import ClientError
 from botocore.exceptions import EndpointConnectionError
 
 OTHER = "999999999999"
-ALIAS_ARN = f"{ARN.split(':key/')[0]}:alias/payments"
+ALIAS_ARN = f"{ARN.split(':key/', maxsplit=1)[0]}:alias/payments"
 
 
 def error_of(act: Callable[[], Any]) -> AnsibleKMSError | None:

@@ -39,7 +39,11 @@ def test_a_name_is_resolved_by_the_first_look(names: list[str], found: list[str 
         ("one", "one", None),
         (ONE, ONE, None),
         (A, A, "alias/a could not be resolved before the plan (denied)"),
-        (f"{ONE.split(':key/')[0]}:{A}", f"{ONE.split(':key/')[0]}:{A}", "could not be resolved"),
+        (
+            f"{ONE.split(':key/', maxsplit=1)[0]}:{A}",
+            f"{ONE.split(':key/', maxsplit=1)[0]}:{A}",
+            "could not be resolved",
+        ),
     ],
 )
 def test_only_an_alias_has_to_be_resolved(name: str, pin: str, said: str | None) -> None:
@@ -58,8 +62,8 @@ def test_several_names_of_one_key_are_not_resolved() -> None:
     ("earlier", "name", "now", "told"),
     [
         ({"key_id": A, "key_arn": ONE}, A, TWO, True),
-        ({"key_id": A, "key_arn": ONE}, f"{ONE.split(':key/')[0]}:{A}", TWO, True),
-        ({"key_id": f"{ONE.split(':key/')[0]}:{A}", "key_arn": ONE}, A, TWO, True),
+        ({"key_id": A, "key_arn": ONE}, f"{ONE.split(':key/', maxsplit=1)[0]}:{A}", TWO, True),
+        ({"key_id": f"{ONE.split(':key/', maxsplit=1)[0]}:{A}", "key_arn": ONE}, A, TWO, True),
         ({"key_id": A, "key_arn": ONE}, A, ONE, False),
         ({"key_id": A, "key_arn": ONE}, A, IN_WEST, False),
         ({"key_id": A, "key_arn": ONE}, A, None, False),
