@@ -104,6 +104,11 @@ options:
       lift_cut_off:
         description: For this key, as in O(lift_cut_off).
         type: bool
+      allow:
+        description: For this key, as in O(allow), in place of what stands there.
+        type: list
+        elements: str
+        choices: [loose_file, weak_material, plaintext_file_transfer, unverified_endpoint]
       regions:
         description: For this key, as in O(regions).
         type: list
@@ -129,7 +134,7 @@ options:
   stage_path:
     description:
       - The file for O(stage), where the module runs. It holds material that is wrapped for KMS, and import tokens, and no plaintext.
-        It is written with mode 0600, and refused when group or others have any permission on it, unless O(force=true).
+        It is written with mode 0600, and refused when group or others have any permission on it, unless O(allow=loose_file).
       - Refused as well when the file, a directory or a symlink on the way to it belongs to another user than root and the one who
         runs the module, and when group or others may write to such a directory, unless it has the sticky bit.
       - Each entry has a digest, so that damage is found before the first call to KMS. A digest is no signature; whoever can write
@@ -171,7 +176,7 @@ options:
   key_material_file:
     description:
       - The same from a file where the module runs, as raw bytes, DER or unencrypted PEM.
-      - Refused when group or others have any permission on the file, unless O(force=true).
+      - Refused when group or others have any permission on the file, unless O(allow=loose_file).
       - Refused when the file, a directory or a symlink on the way to it belongs to another user than root and the one who runs the
         module, and when group or others may write to such a directory, unless it has the sticky bit, as C(/tmp) has.
     type: path
@@ -270,7 +275,7 @@ options:
     description:
       - Go ahead where the plan is refused, for example to delete material that is not current, which makes the whole key
         unusable.
-      - Also reads a O(key_material_file) that others can read.
+      - Says nothing about the material itself; that is what O(allow) is for.
     type: bool
     default: false
   lift_cut_off:
@@ -279,6 +284,16 @@ options:
       - Has no effect on any other key.
     type: bool
     default: false
+  allow:
+    description:
+      - What is refused for the sake of the material, and is to be done nevertheless.
+      - V(loose_file) - a O(key_material_file), or the O(stage_path), on which group or others have a permission is read.
+      - V(weak_material) - material that can be guessed is imported.
+      - V(plaintext_file_transfer) - a O(key_material) is written to temporary files where the connection cannot send it through a pipe.
+      - V(unverified_endpoint) - material is wrapped for whoever answers, though no certificate proves that it is KMS.
+    type: list
+    elements: str
+    choices: [loose_file, weak_material, plaintext_file_transfer, unverified_endpoint]
   regions:
     description:
       - The Regions of a multi-Region key in which its material is to be C(present), C(current), C(absent) or C(reimported); V(all),

@@ -107,6 +107,11 @@ options:
       lift_cut_off:
         description: For this key, as in O(lift_cut_off).
         type: bool
+      allow:
+        description: For this key, as in O(allow), in place of what stands there.
+        type: list
+        elements: str
+        choices: [loose_file, weak_material, plaintext_file_transfer, unverified_endpoint]
   key_material:
     description:
       - The new material in plain, as base64. Raw bytes for symmetric and HMAC keys, a private key in PKCS#8 DER for RSA and
@@ -118,7 +123,7 @@ options:
   key_material_file:
     description:
       - The same from a file where the module runs, as raw bytes, DER or unencrypted PEM.
-      - Refused when group or others have any permission on the file, unless O(force=true).
+      - Refused when group or others have any permission on the file, unless O(allow=loose_file).
       - Refused when the file, a directory or a symlink on the way to it belongs to another user than root and the one who runs the
         module, and when group or others may write to such a directory, unless it has the sticky bit, as C(/tmp) has.
     type: path
@@ -203,7 +208,9 @@ options:
     description: How long to wait, in seconds. The default is V(120).
     type: int
   force:
-    description: Also reads a O(key_material_file) that others can read.
+    description:
+      - Go ahead where the plan for the material of the new key is refused, as in O(byok.aws.kms_imported_material#module:force).
+      - Says nothing about the material itself; that is what O(allow) is for.
     type: bool
     default: false
   lift_cut_off:
@@ -211,6 +218,16 @@ options:
       - Move the aliases of a key that was cut off (tag C(byok:cut-off)) to a new key. The tag stays on the old one.
     type: bool
     default: false
+  allow:
+    description:
+      - What is refused for the sake of the material, and is to be done nevertheless.
+      - V(loose_file) - a O(key_material_file) on which group or others have a permission is read.
+      - V(weak_material) - material that can be guessed is imported.
+      - V(plaintext_file_transfer) - a O(key_material) is written to temporary files where the connection cannot send it through a pipe.
+      - V(unverified_endpoint) - material is wrapped for whoever answers, though no certificate proves that it is KMS.
+    type: list
+    elements: str
+    choices: [loose_file, weak_material, plaintext_file_transfer, unverified_endpoint]
   request_rates:
     description:
       - The request quotas of the account and Region, in calls a second by operation, where they differ from the defaults of AWS.

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from .models import ALLOWABLE
 from .models import EXPIRES
 from .models import NEVER
 
@@ -27,6 +28,7 @@ MATERIAL: Spec = {
     "wait_timeout": {"type": "int"},
     "force": {"type": "bool"},
     "lift_cut_off": {"type": "bool"},
+    "allow": {"type": "list", "elements": "str", "choices": list(ALLOWABLE)},
 }
 _DEFAULTS: Spec = {"wait": True, "force": False, "lift_cut_off": False}
 

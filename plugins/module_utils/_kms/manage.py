@@ -438,4 +438,6 @@ def heal_command(request: Request, key: Key, plan: Plan) -> str | None:
     if request.regions and request.state == "current":
         arguments.append(f"regions={','.join(request.regions)}")
     arguments += _expiry_arguments(request, key, plan)
+    if request.allow:
+        arguments.append(f"allow={','.join(sorted(request.allow))}")
     return f"ansible localhost -m byok.aws.kms_imported_material -a '{' '.join(arguments)}'"

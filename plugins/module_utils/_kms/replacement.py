@@ -358,4 +358,6 @@ def heal_command(wish: ReplacementWish, old: Key) -> str:
     if wish.old_key == DELETE:
         arguments.append(f"pending_window={wish.pending_window}")
     arguments += manage.said_of_expiry(wish.request)
+    if wish.request.allow:
+        arguments.append(f"allow={','.join(sorted(wish.request.allow))}")
     return f"ansible localhost -m byok.aws.kms_key_replacement -a '{' '.join(arguments)}'"

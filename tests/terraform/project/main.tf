@@ -25,6 +25,7 @@ module "material" {
   key_material_description        = try(var.material.description, null)
   delete_material_on_destroy      = try(var.material.delete, true)
   delete_all_materials_on_destroy = try(var.material.delete_all, false)
+  allow                           = try(var.material.allow, [])
   connection                      = try(var.material.connection, {})
   expected_account                = try(var.material.account, null)
   ansible_playbook                = var.material.ansible_playbook
