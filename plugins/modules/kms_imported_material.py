@@ -290,7 +290,9 @@ options:
       - V(loose_file) - a O(key_material_file), or the O(stage_path), on which group or others have a permission is read.
       - V(weak_material) - material that can be guessed is imported.
       - V(plaintext_file_transfer) - a O(key_material) is written to temporary files where the connection cannot send it through a pipe.
-      - V(unverified_endpoint) - material is wrapped for whoever answers, though no certificate proves that it is KMS.
+      - V(unverified_endpoint) - material is wrapped for whoever answers, though no certificate proves that it is KMS, because
+        O(validate_certs=false), or the O(endpoint_url) is http and not this machine, or a proxy reads what is sent. Without this only
+        material that is wrapped already (O(encrypted_key_material)) goes there.
     type: list
     elements: str
     choices: [loose_file, weak_material, plaintext_file_transfer, unverified_endpoint]
@@ -593,6 +595,11 @@ kms_keys:
           started: 1893456000.1
           finished: 1893456000.2
           outcome: Success
+    endpoint_url:
+      description: The endpoint to which the calls go. One that is not KMS in AWS, nor this machine, causes a warning as well.
+      returned: when a connection was made
+      type: str
+      sample: https://kms.us-east-1.amazonaws.com
     regions:
       description:
         - What became of the key in each Region, the primary key first, with C(region) and the fields of RV(kms_keys[]). The fields
@@ -610,7 +617,9 @@ kms_keys:
       type: dict
       contains:
         code:
-          description: The error code of AWS, or V(InvalidInput), V(RefusedByPlan), V(WrongAccount), V(WaitTimeout), V(ConnectionFailure).
+          description: >-
+            The error code of AWS, or V(InvalidInput), V(RefusedByPlan), V(UntrustedEndpoint), V(WrongAccount), V(WaitTimeout),
+            V(ConnectionFailure).
           type: str
           returned: on failure
         message:

@@ -224,7 +224,8 @@ options:
       - V(loose_file) - a O(key_material_file) on which group or others have a permission is read.
       - V(weak_material) - material that can be guessed is imported.
       - V(plaintext_file_transfer) - a O(key_material) is written to temporary files where the connection cannot send it through a pipe.
-      - V(unverified_endpoint) - material is wrapped for whoever answers, though no certificate proves that it is KMS.
+      - V(unverified_endpoint) - material is wrapped for whoever answers, though no certificate proves that it is KMS, because
+        O(validate_certs=false), or the O(endpoint_url) is http and not this machine, or a proxy reads what is sent.
     type: list
     elements: str
     choices: [loose_file, weak_material, plaintext_file_transfer, unverified_endpoint]
@@ -504,6 +505,11 @@ kms_keys:
           started: 1893456000.1
           finished: 1893456000.2
           outcome: Success
+    endpoint_url:
+      description: The endpoint to which the calls go. One that is not KMS in AWS, nor this machine, causes a warning as well.
+      returned: when a connection was made
+      type: str
+      sample: https://kms.us-east-1.amazonaws.com
     error:
       description: What went wrong, for a key that failed.
       returned: always
@@ -511,7 +517,7 @@ kms_keys:
       contains:
         code:
           description: >-
-            The error code of AWS, or V(InvalidInput), V(RefusedByPlan), V(WrongAccount), V(CanaryFailed), V(WaitTimeout),
+            The error code of AWS, or V(InvalidInput), V(RefusedByPlan), V(UntrustedEndpoint), V(WrongAccount), V(CanaryFailed), V(WaitTimeout),
             V(ConnectionFailure).
           type: str
           returned: on failure

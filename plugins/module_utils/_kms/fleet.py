@@ -97,11 +97,12 @@ def managed(
         return _refused(options, error)
     except Exception as error:  # noqa: BLE001 - a traceback could show material
         return _refused(options, unexpected(error, str(options.get("key_id") or "of one of the entries")))
-    fleet = make(Gateway(connect, rates, ending), wished, journal)
+    gateway = Gateway(connect, rates, ending, validate_certs=options.get("validate_certs") is True)
+    fleet = make(gateway, wished, journal)
     fleet.run(check_mode)
     journal.close()
     found = outcome([job.result for job in fleet.jobs], options.get("keys") is not None, with_diff)
-    return replace(found, warnings=found.warnings + journal.warnings)
+    return replace(found, warnings=gateway.warnings + found.warnings + journal.warnings)
 
 
 def _journal(path: str | None, check_mode: bool, ending: Ending) -> Journal:

@@ -20,6 +20,7 @@ from . import lineage
 from . import models
 from . import specs
 from . import stage
+from .endpoint import require_proved
 from .errors import CHANGED_MEANWHILE
 from .errors import CUT_OFF
 from .errors import INVALID_INPUT
@@ -124,6 +125,8 @@ class Job:
         """Read, prove and plan; changes nothing."""
         request = self.wish.request
         try:
+            self.result = at_endpoint(self.result, self.kms)
+            require_trusted(self.wish, self.kms)
             key = seen = read_key(self.kms, request)
             self.wish = replace(self.wish, request=request.resolved(key.arn))
             self.result = replace(self.result, before=key, after=key)
@@ -266,6 +269,17 @@ def with_foreseen(key: Key, steps: tuple[Step, ...]) -> Key:
 def failed_result(request: Request, error: AnsibleKMSError | None) -> Result:
     """The result for a key of which nothing is known but why."""
     return Result(request.key_id, error=_error(request, error) if error else None)
+
+
+def at_endpoint(result: Result, kms: api.Connection) -> Result:
+    """The result with the endpoint in it that is asked."""
+    return replace(result, endpoint_url=kms.channel.shown if kms.channel else None)
+
+
+def require_trusted(wish: Wish, kms: api.Connection) -> None:
+    """Raises AnsibleKMSError when there is plaintext that must not be wrapped for who answers there."""
+    if wish.content is not None:
+        require_proved(kms.channel, wish.request.allow, wish.request.key_id)
 
 
 def admitted(wish: Wish, key: Key) -> Secret | None:

@@ -147,6 +147,8 @@ class ReplacementJob(manage.Job):
 
     def _plan(self) -> None:
         wish, request = self.desire, self.desire.request
+        self.result = manage.at_endpoint(self.result, self.kms)
+        manage.require_trusted(wish, self.kms)
         named = replacement_find.read_party(self.kms, request, self._refusal)
         self.desire = replace(wish, request=request.resolved(named.key.arn))
         self.result = replace(self.result, before=named.key, after=named.key)
