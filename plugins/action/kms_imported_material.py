@@ -17,27 +17,20 @@ import multiprocessing
 import os
 import tempfile
 import threading
-from collections.abc import Mapping
 from contextlib import contextmanager
 from contextlib import nullcontext
 from contextlib import suppress
 
 from ansible import constants
 from ansible.plugins.action import ActionBase
+from ansible_collections.amazon.aws.plugins.module_utils.modules import aws_argument_spec
+from ansible_collections.byok.aws.plugins.module_utils._kms.arguments import imported_material_spec
 from ansible_collections.byok.aws.plugins.module_utils._kms.process import without_core_dumps
 from ansible_collections.byok.aws.plugins.module_utils._kms.progress import ENVIRONMENT
 from ansible_collections.byok.aws.plugins.module_utils._kms.results import summary_line
 from ansible_collections.byok.aws.plugins.module_utils._kms.texts import printable
-
-# Every option with "material" in its name. Anything else that has it is misspelt, and its value is not masked.
-_MATERIAL_OPTIONS = (
-    "all_materials",
-    "encrypted_key_material",
-    "key_material",
-    "key_material_description",
-    "key_material_file",
-    "key_material_id",
-)
+from ansible_collections.byok.aws.plugins.plugin_utils.option_check import masked
+from ansible_collections.byok.aws.plugins.plugin_utils.option_check import option_problem
 
 # How often the person at the terminal is told how far it is, in seconds.
 _TELL_EVERY = 5.0
@@ -80,15 +73,17 @@ class ActionModule(ActionBase):
     """The module of the same name, through a pipe."""
 
     _module = "byok.aws.kms_imported_material"
-    _material_options = _MATERIAL_OPTIONS
+    _module_spec = staticmethod(imported_material_spec)
     _supports_check_mode = True
     _supports_async = True
 
     def run(self, tmp=None, task_vars=None):
         result = super().run(tmp, task_vars)
         del tmp
-        problem = self._problem()
+        spec = self._spec()
+        problem = option_problem(spec, self._task.args)
         if problem:
+            self._forget({})
             return {**result, "failed": True, "msg": printable(f"{problem}; nothing was done")}
         wrap_async = bool(self._task.async_val) and not self._connection.has_native_async
         obstacle = self._obstacle(wrap_async)
@@ -98,10 +93,30 @@ class ActionModule(ActionBase):
             without_core_dumps()
         if obstacle and plaintext:
             self._warn(obstacle)
-        with nullcontext() if obstacle else self._pipelining(), self._progress():
-            result.update(self._execute_module(module_name=self._module, task_vars=task_vars, wrap_async=wrap_async))
-        self._summarize(result)
+        try:
+            with nullcontext() if obstacle else self._pipelining(), self._progress():
+                # A copy: Ansible adds settings of its own, which would be no options when the task is repeated.
+                done = self._execute_module(
+                    module_name=self._module,
+                    module_args=dict(self._task.args),
+                    task_vars=task_vars,
+                    wrap_async=wrap_async,
+                )
+            result.update(done)
+            self._summarize(result)
+        finally:
+            self._forget(masked(spec, self._task.args))
         return result
+
+    @classmethod
+    def _spec(cls):
+        """The argument spec of the module, as amazon.aws completes it."""
+        return {**aws_argument_spec(), **cls._module_spec()}
+
+    def _forget(self, options):
+        """Callbacks are given the options of a task as well. A task that may be repeated still needs them."""
+        if not (getattr(self._task, "until", None) or getattr(self._task, "retries", None)):
+            self._task.args = options
 
     @contextmanager
     def _progress(self):
@@ -137,15 +152,6 @@ class ActionModule(ActionBase):
     def _entries(self):
         """The options of the task and those of each of its keys."""
         return [self._task.args, *(self._task.args.get("keys") or [])]
-
-    def _problem(self):
-        """What Ansible would refuse, too, but with the values in its message: it does not know them for secrets."""
-        keys = self._task.args.get("keys")
-        if keys is not None and not (isinstance(keys, list) and all(isinstance(entry, Mapping) for entry in keys)):
-            return "keys has to be a list of dictionaries"
-        names = {str(name) for entry in self._entries() for name in entry}
-        unknown = sorted(name for name in names if "material" in name.lower() and name not in self._material_options)
-        return f"there is no option {' and no option '.join(unknown)}" if unknown else None
 
     def _warn(self, obstacle):
         # Through the display, because the result of an async task is replaced by its job's.

@@ -656,28 +656,16 @@ request_ids:
 """
 
 from ansible_collections.amazon.aws.plugins.module_utils.modules import AnsibleAWSModule
-from ansible_collections.byok.aws.plugins.module_utils._kms.arguments import one_or_many
+from ansible_collections.byok.aws.plugins.module_utils._kms.arguments import imported_material_spec
 from ansible_collections.byok.aws.plugins.module_utils._kms.fleet import run
+from ansible_collections.byok.aws.plugins.module_utils._kms.misplaced import misplaced
 from ansible_collections.byok.aws.plugins.module_utils._kms.options import client_config
 from ansible_collections.byok.aws.plugins.module_utils._kms.process import attended
 from ansible_collections.byok.aws.plugins.module_utils._kms.results import Outcome
-from ansible_collections.byok.aws.plugins.module_utils._kms.specs import WRAPPING_ALGORITHMS
-from ansible_collections.byok.aws.plugins.module_utils._kms.specs import WRAPPING_KEY_SPECS
 
 
 def argument_spec():
-    per_key = {
-        "state": {"type": "str", "choices": ["absent", "present", "reimported", "current"]},
-        "encrypted_key_material": {"type": "str", "no_log": True},
-        "import_token": {"type": "str", "no_log": True},
-        "key_material_id": {"type": "str", "no_log": False},
-        "all_materials": {"type": "bool"},
-        "wrapping_algorithm": {"type": "str", "choices": list(WRAPPING_ALGORITHMS)},
-        "wrapping_key_spec": {"type": "str", "choices": list(WRAPPING_KEY_SPECS), "no_log": False},
-        "regions": {"type": "list", "elements": "str"},
-    }
-    common = {"stage": {"type": "str", "choices": ["prepare", "change"]}, "stage_path": {"type": "path"}}
-    return one_or_many(per_key, {"state": "present", "all_materials": False}, common)
+    return imported_material_spec()
 
 
 def manage(ending):
@@ -688,6 +676,8 @@ def manage(ending):
         required_together=[("stage", "stage_path")],
         supports_check_mode=True,
     )
+    # Key material in an option that is not masked is refused, and until then it is masked.
+    module.no_log_values.update(text for _name, text in misplaced(module.argument_spec, module.params))
     outcome: Outcome = run(
         module.params,
         region=module.region,

@@ -544,27 +544,16 @@ kms_keys:
 """
 
 from ansible_collections.amazon.aws.plugins.module_utils.modules import AnsibleAWSModule
-from ansible_collections.byok.aws.plugins.module_utils._kms.arguments import one_or_many
+from ansible_collections.byok.aws.plugins.module_utils._kms.arguments import key_replacement_spec
+from ansible_collections.byok.aws.plugins.module_utils._kms.misplaced import misplaced
 from ansible_collections.byok.aws.plugins.module_utils._kms.options import client_config
 from ansible_collections.byok.aws.plugins.module_utils._kms.process import attended
 from ansible_collections.byok.aws.plugins.module_utils._kms.replacement import run
 from ansible_collections.byok.aws.plugins.module_utils._kms.results import Outcome
-from ansible_collections.byok.aws.plugins.module_utils._kms.specs import HYBRID
-from ansible_collections.byok.aws.plugins.module_utils._kms.specs import OAEP
 
 
 def argument_spec():
-    per_key = {
-        "wrapping_algorithm": {"type": "str", "choices": [*OAEP, *HYBRID]},
-        "wrapping_key_spec": {"type": "str", "choices": ["RSA_4096", "RSA_3072", "RSA_2048"], "no_log": False},
-        "aliases": {"type": "list", "elements": "str"},
-        "old_key": {"type": "str", "choices": ["leave", "disable", "delete"], "no_log": False},
-        "pending_window": {"type": "int"},
-        "canary": {"type": "bool"},
-        "bypass_policy_lockout_safety_check": {"type": "bool"},
-    }
-    defaults = {"old_key": "leave", "pending_window": 30, "canary": True, "bypass_policy_lockout_safety_check": False}
-    return one_or_many(per_key, defaults, {})
+    return key_replacement_spec()
 
 
 def manage(ending):
@@ -574,6 +563,8 @@ def manage(ending):
         required_one_of=[("key_id", "keys")],
         supports_check_mode=True,
     )
+    # Key material in an option that is not masked is refused, and until then it is masked.
+    module.no_log_values.update(text for _name, text in misplaced(module.argument_spec, module.params))
     outcome: Outcome = run(
         module.params,
         region=module.region,

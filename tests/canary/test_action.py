@@ -6,15 +6,18 @@
 
 from __future__ import annotations
 
+import importlib
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
 from ansible import constants
 from ansible.plugins.action import ActionBase
+from ansible_collections.amazon.aws.plugins.module_utils import modules as amazon_modules
 from ansible_collections.byok.aws.plugins.action import kms_imported_material as plugin
 from ansible_collections.byok.aws.plugins.action.kms_imported_material import ActionModule
 from ansible_collections.byok.aws.plugins.action.kms_key_replacement import ActionModule as ReplacementAction
+from ansible_collections.byok.aws.plugins.plugin_utils.option_check import MASK
 
 SUDO = SimpleNamespace(name="sudo", require_tty=False, pipelining=True)
 # As in ansible-core before 2.18, whose become plugins do not say whether they have pipelining.
@@ -60,7 +63,9 @@ class Terminal(Connection):
 def action(monkeypatch):
     """An action on a connection; what the module would have got is in its calls, warnings in its warnings."""
 
-    def make(connection: Any, asynchronous: int = 0, kind: Any = ActionModule, **arguments: Any) -> Any:
+    def make(
+        connection: Any, asynchronous: int = 0, kind: Any = ActionModule, task: Any = None, **arguments: Any
+    ) -> Any:
         task = SimpleNamespace(
             args=arguments,
             async_val=asynchronous,
@@ -69,6 +74,7 @@ def action(monkeypatch):
             environment=None,
             name="",
             no_log=False,
+            **{"until": None, "retries": None, **(task or {})},
         )
         made: Any = kind(
             task,
@@ -82,7 +88,11 @@ def action(monkeypatch):
 
         def execute(self: Any, **keywords: Any) -> dict[str, Any]:
             piped = self._is_pipelining_enabled("new", keywords["wrap_async"])
-            self.calls.append((piped, dict(connection.options), keywords))
+            self.calls.append(
+                (piped, dict(connection.options), {**keywords, "module_args": dict(keywords["module_args"])})
+            )
+            # As Ansible does.
+            keywords["module_args"]["_ansible_check_mode"] = False
             return {"changed": True}
 
         monkeypatch.setattr(ActionBase, "_execute_module", execute)
@@ -201,23 +211,74 @@ def test_plaintext_of_one_of_many_keys_causes_the_warning(action):
     assert len(done.warnings) == 1
 
 
-def test_every_option_with_material_in_its_name_is_known(action):
-    from ansible_collections.byok.aws.plugins.modules.kms_imported_material import argument_spec
+KINDS = {"kms_imported_material": ActionModule, "kms_key_replacement": ReplacementAction}
 
-    names = [name for name in argument_spec() if "material" in name]
-    done = action(Connection(), **dict.fromkeys(names, "value"))
-    assert done.run(task_vars={}) == {"changed": True}
+
+class CapturedError(Exception):
+    """Carries what a module has told Ansible of its options."""
+
+
+@pytest.mark.parametrize("name", KINDS)
+def test_the_plugin_knows_the_options_that_the_module_knows(action, monkeypatch, name):
+    """All of them, those of amazon.aws and their aliases included."""
+
+    def captured(**keywords: Any) -> None:
+        raise CapturedError(keywords["argument_spec"])
+
+    monkeypatch.setitem(amazon_modules.AnsibleAWSModule.default_settings, "module_class", captured)
+    module = importlib.import_module(f"ansible_collections.byok.aws.plugins.modules.{name}")
+    with pytest.raises(CapturedError) as caught:
+        module.main()
+    (spec,) = caught.value.args
+    assert KINDS[name]._spec() == spec
+    for main, one in spec.items():
+        for given in (main, *one.get("aliases", ())):
+            done = action(Connection(), kind=KINDS[name], **{given: None})
+            assert done.run(task_vars={}) == {"changed": True}, given
 
 
 def test_the_module_that_replaces_keys_goes_through_the_pipe_too(action):
-    from ansible_collections.byok.aws.plugins.modules.kms_key_replacement import argument_spec
-
-    names = [name for name in argument_spec() if "material" in name]
-    done = action(Connection(), kind=ReplacementAction, key_id="alias/x", **dict.fromkeys(names, "value"))
+    done = action(Connection(), kind=ReplacementAction, key_id="alias/x", key_material="secret")
     assert done.run(task_vars={}) == {"changed": True}
     piped, _options, keywords = done.calls[0]
     assert piped is True and keywords["module_name"] == "byok.aws.kms_key_replacement"
-    assert set(names) == set(ReplacementAction._material_options)
+
+
+def test_the_options_are_not_kept_for_callbacks(action):
+    entry = {"key_id": "alias/x", "key_material": "secret"}
+    done = action(Connection(), keys=[entry], import_token="secret")
+    done.run(task_vars={})
+    # The module got them.
+    assert done.calls[0][2]["module_args"] == {"keys": [entry], "import_token": "secret"}
+    assert done._task.args == {"keys": [{"key_id": "alias/x", "key_material": MASK}], "import_token": MASK}
+
+
+@pytest.mark.parametrize("settings", [{"until": ["result is succeeded"]}, {"retries": 3}])
+def test_a_task_that_is_repeated_finds_its_options(action, settings):
+    """As they were, without what Ansible adds to what it hands to a module."""
+    done = action(Connection(), key_id="alias/x", key_material="secret", task=settings)
+    for _attempt in range(2):
+        assert done.run(task_vars={}) == {"changed": True}
+    assert [one[2]["module_args"] for one in done.calls] == [{"key_id": "alias/x", "key_material": "secret"}] * 2
+
+
+def test_the_options_are_not_kept_when_the_module_cannot_be_run(action, monkeypatch):
+    done = action(Connection(), key_id="alias/x", key_material="secret")
+
+    def fail(self: Any, **keywords: Any) -> None:
+        raise RuntimeError("no such host")
+
+    monkeypatch.setattr(ActionBase, "_execute_module", fail)
+    with pytest.raises(RuntimeError):
+        done.run(task_vars={})
+    assert "secret" not in str(done._task.args)
+
+
+@pytest.mark.parametrize("name", ["key_matrial", "secret", "keyid"])
+def test_options_of_refused_tasks_are_not_kept(action, name):
+    done = action(Connection(), **{"key_id": "alias/x", name: "secret"})
+    assert done.run(task_vars={})["failed"] is True
+    assert "secret" not in str(done._task.args).replace(name, "")
 
 
 @pytest.mark.parametrize("name", ["encrypted_key_material", "key_material_id", "key_materials"])

@@ -247,6 +247,45 @@ def test_wrapped_material_and_token_are_masked(run, lab, secret, canaries):
         assert ran.leaks(masked) == []
 
 
+@pytest.mark.parametrize(
+    "place",
+    [
+        lambda odd: {"key_id": odd, "state": "absent"},
+        lambda odd: {"key_id": f"alias/{odd}", "state": "absent"},
+        lambda odd: {"key_id": "alias/x", "key_material_file": odd},
+        lambda odd: {"key_id": "alias/x", "key_material_file": f"/nowhere/{odd}"},
+        lambda odd: {"key_id": "alias/x", "key_material_id": odd, "state": "absent"},
+        lambda odd: {"key_id": "alias/x", "key_material_description": odd, "key_material": odd},
+        lambda odd: {"key_id": "alias/x", "regions": [odd], "state": "absent"},
+        lambda odd: {"key_id": "alias/x", "valid_to": odd},
+        lambda odd: {"key_id": "alias/x", "journal_path": f"/nowhere/{odd}", "state": "absent"},
+        lambda odd: {"key_id": "alias/x", "request_rates": {"ImportKeyMaterial": odd}, "state": "absent"},
+        lambda odd: {"key_id": "alias/x", "profile": odd, "state": "absent"},
+        lambda odd: {"keys": [{"key_id": odd}], "state": "absent"},
+        lambda odd: {"keys": [{"key_id": "alias/x", "key_material_file": odd}]},
+    ],
+)
+@pytest.mark.parametrize("form", ["base64", "PEM", "hex"])
+def test_material_in_another_option_is_not_repeated(run, secret, canaries, place, form):
+    """The module by itself, without its plugin on the controller, which lets nothing of this come here."""
+    forms = {
+        "base64": b64(secret("HMAC_256", "elsewhere")),
+        "hex": secret("HMAC_256", "elsewhere").hex(),
+        "PEM": f"-----BEGIN PRIVATE KEY-----\n{b64(secret('ECC_NIST_P256', 'elsewhere'))}\n-----END PRIVATE KEY-----\n",
+    }
+    options = place(forms[form])
+    if form == "hex" and ("/nowhere/" in str(options) or "key_material_id" in options):
+        pytest.skip("files may be named after a hash, and material IDs are hexadecimal")
+
+    ran = run(**options)
+
+    assert ran.result["failed"] is True
+    # What Ansible writes into the target's log is done before a module begins.
+    shown = ran.stdout + ran.stderr + ran.traceback
+    assert canaries.find(shown, "the output") == []
+    assert "profile" in options or "looks like key material" in ran.result["msg"]
+
+
 def test_objects_with_material_do_not_show_it(secret, canaries):
     content = secret("ECC_NIST_P256", "repr")
     module = {name: importlib.import_module(f"{KMS}.{name}") for name in ("execute", "material", "models", "options")}

@@ -551,11 +551,13 @@ def scenario_what_cannot_be_meant_is_refused_before_anything_is_read(stage: Stag
     bare = stage.run(keys=[keys[0]["key_material"]])
     misspelt = stage.run(keys=[{"key_id": "alias/key", "key_materal": keys[0]["key_material"]}])
     account = stage.run(keys=keys, expected_account="12345678901")
+    misplaced = stage.run("-vvvv", keys=[{**keys[0], "key_id": keys[0]["key_material"]}])
 
-    assert [run.status for run in (alias, named, window, nowhere, bare, misspelt, account)] == [2] * 7
+    assert [run.status for run in (alias, named, window, nowhere, bare, misspelt, account, misplaced)] == [2] * 8
     assert account.says("kms_material_rotation_expected_account must have 12 digits, in quotes. Nothing was done")
     assert bare.says("Every entry of kms_material_rotation_keys has to be a dictionary with a key_id; 1 of 1 are not")
     assert misspelt.says("have options that there are not: key_materal. Nothing was done")
+    assert misplaced.says("options that are not made for it: key_id. The values are not shown. Nothing was done")
     assert alias.says(
         "keys that are yet to be made; key_material_id, regions cannot be said of those. Nothing was done"
     )

@@ -19,6 +19,7 @@ from . import fleet
 from . import manage
 from . import models
 from . import replacement_find
+from .arguments import key_replacement_spec
 from .canary import Finding
 from .errors import AnsibleKMSError
 from .errors import error_fields
@@ -79,7 +80,17 @@ def run(
     def read() -> Sequence[ReplacementWish]:
         return read_replacements(options, region)
 
-    return fleet.managed(options, read, Replacements, connect, check_mode, with_diff, external_api.RATES, ending)
+    return fleet.managed(
+        key_replacement_spec(),
+        options,
+        read,
+        Replacements,
+        connect,
+        check_mode,
+        with_diff,
+        external_api.RATES,
+        ending,
+    )
 
 
 class Replacements(fleet.Fleet):
