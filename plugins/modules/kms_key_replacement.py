@@ -117,8 +117,9 @@ options:
       - The new material in plain, as base64. Raw bytes for symmetric and HMAC keys, a private key in PKCS#8 DER for RSA and
         elliptic curve keys. It is checked against the key spec before anything is made.
       - Private keys in PKCS#1, SEC 1 or PEM are converted.
-      - Is sent to the target through a pipe, and appears in no result, log or temporary file. Connections that cannot do that
-        cause a warning.
+      - Is sent to the target through a pipe, and appears in no result, log or temporary file. Where there is no pipe - with
+        C(async), with C(aws_ssm), with a connection or a become method without pipelining - it is refused, unless
+        O(allow=plaintext_file_transfer).
     type: str
   key_material_file:
     description:
@@ -223,7 +224,9 @@ options:
       - What is refused for the sake of the material, and is to be done nevertheless.
       - V(loose_file) - a O(key_material_file) on which group or others have a permission is read.
       - V(weak_material) - material that can be guessed is imported.
-      - V(plaintext_file_transfer) - a O(key_material) is written to temporary files where the connection cannot send it through a pipe.
+      - V(plaintext_file_transfer) - a O(key_material) is written to temporary files on the controller and on the target, with C(aws_ssm)
+        to a bucket as well, where it cannot be sent through a pipe. They are removed afterwards, unless Ansible's setting
+        C(keep_remote_files) says otherwise, which causes a warning.
       - V(unverified_endpoint) - material is wrapped for whoever answers, though no certificate proves that it is KMS, because
         O(validate_certs=false), or the O(endpoint_url) is http and not this machine, or a proxy reads what is sent.
     type: list

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The action plugin's decisions: when the pipe is used, when there is a warning, what does not leave the controller."""
+"""The action plugin's decisions: when the pipe is used, what is refused, what does not leave the controller."""
 
 from __future__ import annotations
 
@@ -74,7 +74,7 @@ def action(monkeypatch):
             environment=None,
             name="",
             no_log=False,
-            **{"until": None, "retries": None, **(task or {})},
+            **{"until": None, "retries": None, "delegate_to": None, **(task or {})},
         )
         made: Any = kind(
             task,
@@ -130,19 +130,89 @@ def test_pipe_whatever_the_configuration_says(action, monkeypatch, become, optio
         (Terminal(), 0, "ask for a terminal"),
     ],
 )
-@pytest.mark.parametrize("keep", [False, True])
-def test_where_there_is_no_pipe_a_warning_says_why(action, monkeypatch, connection, asynchronous, reason, keep):
-    monkeypatch.setattr(constants, "DEFAULT_KEEP_REMOTE_FILES", keep)
-    done = action(connection, asynchronous, key_id="alias/x", key_material="secret")
-    done.run(task_vars={})
-    piped, options, _keywords = done.calls[0]
-    assert piped is False
-    # A terminal may be needed for become's prompt then.
-    assert options == {"pipelining": False}
-    assert len(done.warnings) == 1
-    assert reason in done.warnings[0]
-    assert ("left there" in done.warnings[0]) is keep
-    assert "secret" not in done.warnings[0]
+class TestWithoutAPipe:
+    def test_plaintext_is_refused(self, action, connection, asynchronous, reason):
+        done = action(connection, asynchronous, key_id="alias/x", key_material="secret")
+        result = done.run(task_vars={"inventory_hostname": "web1"})
+        assert result["failed"] is True and done.calls == [] and done.warnings == []
+        assert reason in result["msg"] and "set allow to plaintext_file_transfer" in result["msg"]
+        assert "on the controller and on the target web1, because" in result["msg"]
+        assert "secret" not in str(result) + str(done._task.args)
+
+    @pytest.mark.parametrize("keep", [False, True])
+    @pytest.mark.parametrize("allow", [["plaintext_file_transfer"], "loose_file,plaintext_file_transfer"])
+    def test_plaintext_that_is_allowed_is_sent(
+        self, action, monkeypatch, connection, asynchronous, reason, keep, allow
+    ):
+        monkeypatch.setattr(constants, "DEFAULT_KEEP_REMOTE_FILES", keep)
+        done = action(connection, asynchronous, key_id="alias/x", key_material="secret", allow=allow)
+        assert done.run(task_vars={}) == {"changed": True}
+        piped, options, _keywords = done.calls[0]
+        assert piped is False
+        # A terminal may be needed for become's prompt then.
+        assert options == {"pipelining": False}
+        # What is removed afterwards was allowed; what stays is told.
+        assert [("is left in a temporary file" in one, "secret" in one) for one in done.warnings] == [
+            (True, False)
+        ] * keep
+
+
+@pytest.mark.parametrize(
+    ("options", "variables", "bucket"),
+    [
+        ({"bucket_name": "acme-ssm"}, {}, "the S3 bucket acme-ssm"),
+        ({}, {"ansible_aws_ssm_bucket_name": "acme-ssm"}, "the S3 bucket acme-ssm"),
+        ({"bucket_name": None}, {}, "the S3 bucket of the connection"),
+    ],
+)
+@pytest.mark.parametrize("transport", ["aws_ssm", "community.aws.aws_ssm", "amazon.aws.aws_ssm"])
+def test_aws_ssm_puts_it_into_a_bucket(action, options, variables, bucket, transport):
+    connection = Connection(has_pipelining=False)
+    connection.transport, connection.options = transport, options
+    done = action(connection, key_id="alias/x", key_material="secret")
+    result = done.run(task_vars={"inventory_hostname": "i-1", **variables})
+    assert result["failed"] is True and done.calls == []
+    assert f"on the target i-1, and in {bucket} through which aws_ssm copies files" in result["msg"]
+
+
+def test_a_delegated_task_names_where_it_goes(action):
+    done = action(Connection(has_pipelining=False), task={"delegate_to": "vault1"}, key_id="x", key_material="secret")
+    assert "on the target vault1," in done.run(task_vars={"inventory_hostname": "web1"})["msg"]
+
+
+ALLOWED, NOT = ["plaintext_file_transfer"], ["loose_file", "weak_material"]
+
+
+@pytest.mark.parametrize(
+    ("top", "entries", "sent"),
+    [
+        (None, [None], False),
+        (ALLOWED, [None], True),
+        (None, [ALLOWED], True),
+        (ALLOWED, [NOT], False),
+        (ALLOWED, [[]], False),
+        (NOT, [ALLOWED, None], False),
+        (ALLOWED, [ALLOWED, None], True),
+    ],
+)
+def test_every_entry_has_to_be_allowed(action, top, entries, sent):
+    keys = [
+        {"key_id": f"alias/{number}", "key_material": "secret", **({} if allow is None else {"allow": allow})}
+        for number, allow in enumerate(entries)
+    ]
+    done = action(Connection(has_pipelining=False), keys=[*keys, {"key_id": "alias/y", "allow": []}], allow=top)
+    assert ("failed" not in done.run(task_vars={})) is sent
+    assert len(done.calls) == sent
+
+
+def test_plaintext_beside_keys_is_sent_too(action):
+    """An entry may use it or not: it is in what is sent."""
+    done = action(
+        Connection(has_pipelining=False),
+        key_material="secret",
+        keys=[{"key_id": "x", "key_material_file": "/x", "allow": ALLOWED}],
+    )
+    assert done.run(task_vars={})["failed"] is True
 
 
 @pytest.mark.parametrize(
@@ -153,9 +223,9 @@ def test_where_there_is_no_pipe_a_warning_says_why(action, monkeypatch, connecti
         {"state": "absent"},
     ],
 )
-def test_no_warning_without_plaintext(action, arguments):
+def test_without_plaintext_nothing_is_refused(action, arguments):
     done = action(Connection(has_pipelining=False), key_id="alias/x", **arguments)
-    done.run(task_vars={})
+    assert done.run(task_vars={}) == {"changed": True}
     assert done.warnings == []
 
 
@@ -198,17 +268,16 @@ def test_keys_of_another_type_stay_on_the_controller(action, keys):
 
 
 @pytest.mark.parametrize("keys", [None, [], [{"key_id": "alias/x", "key_material_file": "/x"}, {"key_id": "alias/y"}]])
-def test_keys_without_plaintext_cause_no_warning(action, keys):
+def test_keys_without_plaintext_are_not_refused(action, keys):
     done = action(Connection(has_pipelining=False), keys=keys)
     assert done.run(task_vars={}) == {"changed": True}
     assert done.warnings == []
 
 
-def test_plaintext_of_one_of_many_keys_causes_the_warning(action):
+def test_plaintext_of_one_of_many_keys_is_enough(action):
     entries = [{"key_id": "alias/x"}, {"key_id": "alias/y", "key_material": "secret"}]
     done = action(Connection(has_pipelining=False), keys=entries)
-    done.run(task_vars={})
-    assert len(done.warnings) == 1
+    assert done.run(task_vars={})["failed"] is True
 
 
 KINDS = {"kms_imported_material": ActionModule, "kms_key_replacement": ReplacementAction}
