@@ -223,7 +223,9 @@ options:
     description:
       - What is refused for the sake of the material, and is to be done nevertheless.
       - V(loose_file) - a O(key_material_file) on which group or others have a permission is read.
-      - V(weak_material) - material that can be guessed is imported.
+      - V(weak_material) - material that can be guessed is imported. That is raw bytes that are all alike, a sequence, a few bytes over and
+        over, or a text (32 hexadecimal digits have 128 bits, not 256), an RSA key with a public exponent under 65537, and an elliptic
+        curve key whose scalar is next to zero or looks like such bytes.
       - V(plaintext_file_transfer) - a O(key_material) is written to temporary files on the controller and on the target, with C(aws_ssm)
         to a bucket as well, where it cannot be sent through a pipe. They are removed afterwards, unless Ansible's setting
         C(keep_remote_files) says otherwise, which causes a warning.

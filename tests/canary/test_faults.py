@@ -143,6 +143,7 @@ def test_the_fault_would_show(secret, canaries):
         ("material:_load_private_key", "ECC_NIST_P256", AssertionError),
         ("material:_spec_problem", "RSA_2048", AttributeError),
         ("manage:find_evidence", "HMAC_256", RuntimeError),
+        ("weakness:_raw", "HMAC_256", ValueError),
     ],
 )
 def test_library_fails_with_its_input_in_the_message(run, given, canaries, monkeypatch, place, key_spec, kind):

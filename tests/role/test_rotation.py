@@ -27,6 +27,7 @@ from typing import Any
 import pytest
 from lab import CHANGING
 from materials import KINDS
+from materials import b64
 from materials import import_elsewhere
 from materials import material
 from stage import Run
@@ -565,6 +566,26 @@ def scenario_what_cannot_be_meant_is_refused_before_anything_is_read(stage: Stag
     assert window.says("kms_material_rotation_pending_window must be 7 to 30 days. Nothing was done")
     assert nowhere.says("/nowhere is no directory in which the report, the journal or the preparation can be written")
     assert stage.lab.calls(before) == []
+
+
+def scenario_what_is_refused_for_the_sake_of_the_material_can_be_allowed(stage: Stage) -> None:
+    """For the run and for a key alone."""
+    weak = stage.canaries.add("32 hexadecimal digits", material(SYMMETRIC)[:16].hex().encode())
+    key_id = stage.lab.empty_key()
+    import_elsewhere(stage.lab.kms, key_id, SYMMETRIC, weak)
+    key = {"key_id": key_id, "key_material": b64(weak)}
+    before = stage.lab.mark()
+
+    refused = stage.run(keys=[key])
+    for_the_run = stage.run("--check", keys=[key], allow=["weak_material"])
+    for_another = stage.run("--check", keys=[{**key, "allow": []}], allow=["weak_material"])
+
+    assert [run.status for run in (refused, for_the_run, for_another)] == [2, 0, 2]
+    assert refused.says("can be guessed: it is text, 32 hexadecimal digits") and for_another.says("can be guessed")
+    assert stage.lab.changing_calls(before) == []
+    for_the_key = stage.run(keys=[{**key, "allow": ["weak_material"]}])
+    assert for_the_key.status == 0, for_the_key.output
+    assert stage.lab.changing_calls(before) == PAIR
 
 
 # -- crashes -----------------------------------------------------------------------------------------------------------

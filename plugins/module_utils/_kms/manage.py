@@ -58,6 +58,7 @@ from .read import read_key
 from .read import read_tags
 from .results import Result
 from .stage import Prepared
+from .weakness import refuse_weak
 
 _ASSOCIATED_RE = re.compile(r"\(id: (?P<id>[0-9a-f]{64})\) being imported as NEW_KEY_MATERIAL is already associated")
 
@@ -297,6 +298,9 @@ def admitted(wish: Wish, key: Key) -> Secret | None:
             raise
         raise invalid(f"{wish.given_by}: {error.message}") from None
     require_cryptography()
+    if request.state != "absent":
+        # What is only to be deleted may be as it is.
+        refuse_weak(secret, key.key_spec, request.allow, request.key_id)
     return secret
 
 
