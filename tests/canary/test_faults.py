@@ -17,6 +17,7 @@ import logging
 import traceback
 from dataclasses import dataclass
 from dataclasses import field
+from types import SimpleNamespace
 from typing import Any
 
 import botocore.exceptions
@@ -293,6 +294,6 @@ def test_objects_with_material_do_not_show_it(secret, canaries):
     found = module["material"].check(content, "ECC_NIST_P256", "key")
     request = {"key_id": "alias/x", "state": "present", "key_material": b64(content)}
     wish = module["options"].read_wish(request, "us-east-1")
-    execution = module["execute"].Execution(None, wish.request, None, None, found)
+    execution = module["execute"].Execution(None, wish.request, None, SimpleNamespace(now=None), found)
     for thing in (found, wish, execution):
         assert canaries.find(f"{thing!r} {thing!s} {thing:}", "its text") == []

@@ -203,7 +203,7 @@ def test_long_play_did_what_it_should(long, emulator):
         ("line break", "line break"),
         ("PEM text", "holds PEM text"),
         ("PEM text in base64", "it is PEM text"),
-        ("list", "wait_timeout"),
+        ("list", "key_material has to be a text"),
         ("nested list", "list of dictionaries"),
         ("misspelt", "no option key_materials"),
         ("shared file", "has mode 0644"),

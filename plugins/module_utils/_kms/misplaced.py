@@ -16,15 +16,16 @@ from typing import Any
 
 # Base64 (RFC 4648, both alphabets) of 16 bytes has 22 characters before its padding.
 _BASE64_RE = re.compile(r"[A-Za-z0-9+/_-]{22,}=*")
-# What no text has: bytes that were read as one.
-_RAW_RE = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff]")
+# What bytes that were read as a text have many of, and texts next to none.
+_RAW_RE = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ud800-\udfff]")
+_RAW = 3
 _HEX_RE = re.compile(r"[0-9A-Fa-f]{32,}")
 _HEX_PAIRS_RE = re.compile(r"(?:[0-9A-Fa-f]{2}[: ]){15,}[0-9A-Fa-f]{2}")
 # What AWS itself makes of such digits: key IDs.
 _KEY_ID_RE = re.compile(r"\b[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}\b|\bmrk-[0-9a-fA-F]{32}\b")
 _MATERIAL_ID_RE = re.compile(r"(?<![0-9A-Fa-f])[0-9A-Fa-f]{64}(?![0-9A-Fa-f])")
 _PATH_RE = re.compile(r"(?:~[a-z0-9_-]*|\.{1,2})?/")
-# The pieces of which people make names.
+# The pieces that names are made of.
 _PIECE_RE = re.compile(r"[A-Z]?[a-z]+|[A-Z]+|[0-9]+")
 # How long these are on the average in a name. Of a million texts in base64 of 48 random bytes a few come that far; that
 # of 28, 32 and 64 bytes is known by its padding.
@@ -39,9 +40,9 @@ _OTHER_SECRETS = ("aws_config",)
 def resembles_material(text: str) -> bool:
     """Whether a text may be key material: PEM, base64 of 16 bytes or more, 32 hexadecimal digits or more, or raw bytes.
 
-    Key IDs, ARNs, paths and what else people make names of are told from that. A text with a material ID in it is none.
+    Key IDs, ARNs, paths and other names are told from that by how they are put together.
     """
-    if "-----BEGIN" in text or _RAW_RE.search(text):
+    if "-----BEGIN" in text or len(_RAW_RE.findall(text)) >= _RAW:
         return True
     text = _KEY_ID_RE.sub("", text).strip()
     if _PATH_RE.match(text) and "\n" not in text:

@@ -48,8 +48,8 @@ FORMS = {
     "hex with blanks": lambda secret: secret.hex(" "),
     "hex behind a name": lambda secret: f"material {secret.hex()}",
     "a number": lambda secret: str(int.from_bytes(secret, "big")),
-    "bytes read as Latin-1": lambda secret: (b"\x00" + secret).decode("latin-1"),
-    "bytes read as UTF-8": lambda secret: (b"\xff" + secret).decode("utf-8", "surrogateescape"),
+    "bytes read as Latin-1": lambda secret: (b"\x00\x1f\x9f" + secret).decode("latin-1"),
+    "bytes read as UTF-8": lambda secret: (b"\xff\xff\xff" + secret).decode("utf-8", "surrogateescape"),
 }
 
 
@@ -128,6 +128,9 @@ def test_private_keys_are_recognised(spec):
         "vault item payments 2030",
         "HSM export 7: ceremony A-12, Q3 2030",
         "to be or not to be 1 2 3 go on a b c d e f g",
+        "schöne Grüße aus Köln, \u03b1\u03b2\u03b3",
+        # Messages escape it.
+        "a\x1b[2J\x9b2J\u202e\nb",
     ],
 )
 def test_names_are_not_taken_for_material(name):
