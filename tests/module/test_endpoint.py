@@ -212,7 +212,7 @@ def test_a_wrapping_key_has_the_size_that_was_asked_for(lab: Lab, mallory: Any) 
 
 
 def test_a_wrapping_key_that_changes_while_the_key_is_down(lab: Lab, mallory: Any, impatient: None) -> None:
-    """A token that is refused after the deletion is replaced: whoever answers then gets nothing either."""
+    """A token that is refused after the deletion is replaced: the new answer is checked as well."""
     key_id = lab.own_key()
     mallory(SUBSTITUTES["shorter"], first=2)
     lab.emulator.faults(

@@ -4,8 +4,8 @@
 
 """Who is at the other end: plaintext is wrapped only for a KMS that has proved to be KMS.
 
-Whoever answers GetParametersForImport chooses the public key for which material is wrapped, and can unwrap it. Nothing
-but the certificate of the endpoint (RFC 8446) tells KMS from anybody else.
+The answer to GetParametersForImport has the public key for which material is wrapped, and its sender can unwrap that.
+Nothing but the certificate of the endpoint (RFC 8446) tells KMS from anybody else.
 """
 
 from __future__ import annotations
@@ -127,7 +127,7 @@ def _read_by_proxy(config: Any, url: str) -> bool:
 
 
 def require_proved(way: Channel | None, allow: frozenset[str], key_id: str) -> None:
-    """Raises AnsibleKMSError when plaintext must not be wrapped for whoever answers there."""
+    """Raises AnsibleKMSError when plaintext must not be wrapped for this endpoint."""
     if way is None or way.problem is None or UNVERIFIED_ENDPOINT in allow:
         return
     raise AnsibleKMSError(

@@ -350,7 +350,7 @@ class Execution:
         self.wrapped = Wrapped(blob, parameters.import_token, parameters.valid_to)
 
     def _require_right_key(self, public_key: bytes, wrapping_key_spec: str) -> None:
-        """Raises AnsibleKMSError for a wrapping key that KMS would not have given, or from whoever answers there."""
+        """Raises AnsibleKMSError for a wrapping key that KMS would not have sent, or for an endpoint without proof."""
         require_proved(self.kms.channel, self.request.allow, self.request.key_id)
         problem = wrapping_key_problem(public_key, wrapping_key_spec)
         if problem:
