@@ -295,7 +295,7 @@ options:
       - V(plaintext_file_transfer) - a O(key_material) is written to temporary files on the controller and on the target, with C(aws_ssm)
         to a bucket as well, where it cannot be sent through a pipe. They are removed afterwards, unless Ansible's setting
         C(keep_remote_files) says otherwise, which causes a warning.
-      - V(unverified_endpoint) - material is wrapped for whoever answers, though no certificate proves that it is KMS, because
+      - V(unverified_endpoint) - material is wrapped for an endpoint although no certificate proves that it is KMS, because
         O(validate_certs=false), or the O(endpoint_url) is http and not this machine, or a proxy reads what is sent. Without this only
         material that is wrapped already (O(encrypted_key_material)) goes there.
     type: list

@@ -221,16 +221,8 @@ options:
     default: false
   allow:
     description:
-      - What is refused for the sake of the material, and is to be done nevertheless.
-      - V(loose_file) - a O(key_material_file) on which group or others have a permission is read.
-      - V(weak_material) - material that can be guessed is imported. That is raw bytes that are all alike, a sequence, a few bytes over and
-        over, or a text (32 hexadecimal digits have 128 bits, not 256), an RSA key with a public exponent under 65537, and an elliptic
-        curve key whose scalar is next to zero or looks like such bytes.
-      - V(plaintext_file_transfer) - a O(key_material) is written to temporary files on the controller and on the target, with C(aws_ssm)
-        to a bucket as well, where it cannot be sent through a pipe. They are removed afterwards, unless Ansible's setting
-        C(keep_remote_files) says otherwise, which causes a warning.
-      - V(unverified_endpoint) - material is wrapped for whoever answers, though no certificate proves that it is KMS, because
-        O(validate_certs=false), or the O(endpoint_url) is http and not this machine, or a proxy reads what is sent.
+      - What is refused for the sake of the material, and is to be done nevertheless; each of them as in
+        O(byok.aws.kms_imported_material#module:allow).
     type: list
     elements: str
     choices: [loose_file, weak_material, plaintext_file_transfer, unverified_endpoint]

@@ -95,7 +95,7 @@ def test_weak_material_in_a_file(lab: Lab, tmp_path: Path) -> None:
 
     result = lab.run(key_id=create_key(lab.kms, "HMAC_256"), key_material_file=str(path))
 
-    assert result["failed"] and "is text" in result["msg"]
+    assert result["failed"] and "is text" in result["msg"] and str(path) in result["msg"]
 
 
 def test_no_key_is_made_for_weak_material(rlab: ReplacementLab) -> None:

@@ -293,14 +293,14 @@ def admitted(wish: Wish, key: Key) -> Secret | None:
         return None
     try:
         secret = check(wish.content, key.key_spec, request.key_id, key.region)
+        require_cryptography()
+        if request.state != "absent":
+            # What is only to be deleted may be as it is.
+            refuse_weak(secret, key.key_spec, request.allow, request.key_id)
     except AnsibleKMSError as error:
         if error.code != INVALID_INPUT:
             raise
         raise invalid(f"{wish.given_by}: {error.message}") from None
-    require_cryptography()
-    if request.state != "absent":
-        # What is only to be deleted may be as it is.
-        refuse_weak(secret, key.key_spec, request.allow, request.key_id)
     return secret
 
 
