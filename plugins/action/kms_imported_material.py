@@ -17,27 +17,22 @@ import multiprocessing
 import os
 import tempfile
 import threading
-from collections.abc import Mapping
 from contextlib import contextmanager
 from contextlib import nullcontext
 from contextlib import suppress
 
 from ansible import constants
+from ansible.module_utils.common.validation import check_type_list
 from ansible.plugins.action import ActionBase
+from ansible_collections.amazon.aws.plugins.module_utils.modules import aws_argument_spec
+from ansible_collections.byok.aws.plugins.module_utils._kms.arguments import imported_material_spec
+from ansible_collections.byok.aws.plugins.module_utils._kms.models import PLAINTEXT_FILE_TRANSFER
 from ansible_collections.byok.aws.plugins.module_utils._kms.process import without_core_dumps
 from ansible_collections.byok.aws.plugins.module_utils._kms.progress import ENVIRONMENT
 from ansible_collections.byok.aws.plugins.module_utils._kms.results import summary_line
 from ansible_collections.byok.aws.plugins.module_utils._kms.texts import printable
-
-# Every option with "material" in its name. Anything else that has it is misspelt, and its value is not masked.
-_MATERIAL_OPTIONS = (
-    "all_materials",
-    "encrypted_key_material",
-    "key_material",
-    "key_material_description",
-    "key_material_file",
-    "key_material_id",
-)
+from ansible_collections.byok.aws.plugins.plugin_utils.option_check import masked
+from ansible_collections.byok.aws.plugins.plugin_utils.option_check import option_problem
 
 # How often the person at the terminal is told how far it is, in seconds.
 _TELL_EVERY = 5.0
@@ -76,32 +71,59 @@ class Teller:
                 self._show(line)
 
 
+def _allowed(whole, entry):
+    """The option allow of an entry, which takes the place of that of the task."""
+    own = entry.get("allow")
+    return check_type_list((whole.get("allow") or []) if own is None else own)
+
+
 class ActionModule(ActionBase):
     """The module of the same name, through a pipe."""
 
     _module = "byok.aws.kms_imported_material"
-    _material_options = _MATERIAL_OPTIONS
+    _module_spec = staticmethod(imported_material_spec)
     _supports_check_mode = True
     _supports_async = True
 
     def run(self, tmp=None, task_vars=None):
         result = super().run(tmp, task_vars)
         del tmp
-        problem = self._problem()
-        if problem:
-            return {**result, "failed": True, "msg": printable(f"{problem}; nothing was done")}
+        spec = self._spec()
+        problem = option_problem(spec, self._task.args)
         wrap_async = bool(self._task.async_val) and not self._connection.has_native_async
         obstacle = self._obstacle(wrap_async)
-        plaintext = any(entry.get("key_material") for entry in self._entries())
-        if plaintext and multiprocessing.parent_process() is not None:
+        if obstacle and not problem:
+            problem = self._transfer_problem(obstacle, task_vars or {})
+        if problem:
+            self._forget({})
+            return {**result, "failed": True, "msg": printable(f"{problem}; nothing was done")}
+        if self._given() and multiprocessing.parent_process() is not None:
             # In the process that Ansible makes for this task, which ends with it, and not in the user's own.
             without_core_dumps()
-        if obstacle and plaintext:
-            self._warn(obstacle)
-        with nullcontext() if obstacle else self._pipelining(), self._progress():
-            result.update(self._execute_module(module_name=self._module, task_vars=task_vars, wrap_async=wrap_async))
-        self._summarize(result)
+        try:
+            with nullcontext() if obstacle else self._pipelining(), self._progress():
+                # A copy: Ansible adds settings of its own, which would be no options when the task is repeated.
+                done = self._execute_module(
+                    module_name=self._module,
+                    module_args=dict(self._task.args),
+                    task_vars=task_vars,
+                    wrap_async=wrap_async,
+                )
+            result.update(done)
+            self._summarize(result)
+        finally:
+            self._forget(masked(spec, self._task.args))
         return result
+
+    @classmethod
+    def _spec(cls):
+        """The argument spec of the module, as amazon.aws completes it."""
+        return {**aws_argument_spec(), **cls._module_spec()}
+
+    def _forget(self, options):
+        """Callbacks are given the options of a task as well. A task that may be repeated still needs them."""
+        if not (getattr(self._task, "until", None) or getattr(self._task, "retries", None)):
+            self._task.args = options
 
     @contextmanager
     def _progress(self):
@@ -134,26 +156,36 @@ class ActionModule(ActionBase):
         for wanted, entry in zip(self._task.args["keys"], result.get("kms_keys") or []):
             self._display.v(summary_line({**entry, "key_id": wanted.get("key_id", entry["key_id"])}))
 
-    def _entries(self):
-        """The options of the task and those of each of its keys."""
-        return [self._task.args, *(self._task.args.get("keys") or [])]
+    def _given(self):
+        """The options of the task, and those of each of its keys, where they hold plaintext."""
+        return [one for one in (self._task.args, *(self._task.args.get("keys") or [])) if one.get("key_material")]
 
-    def _problem(self):
-        """What Ansible would refuse, too, but with the values in its message: it does not know them for secrets."""
-        keys = self._task.args.get("keys")
-        if keys is not None and not (isinstance(keys, list) and all(isinstance(entry, Mapping) for entry in keys)):
-            return "keys has to be a list of dictionaries"
-        names = {str(name) for entry in self._entries() for name in entry}
-        unknown = sorted(name for name in names if "material" in name.lower() and name not in self._material_options)
-        return f"there is no option {' and no option '.join(unknown)}" if unknown else None
-
-    def _warn(self, obstacle):
-        # Through the display, because the result of an async task is replaced by its job's.
-        kept = "left there, as keep_remote_files says" if constants.DEFAULT_KEEP_REMOTE_FILES else "removed afterwards"
-        self._display.warning(
-            f"the plaintext in key_material is written to a temporary file on the target and {kept}, because "
-            f"{obstacle}; use key_material_file with a file on the target, or a way that has pipelining"
+    def _transfer_problem(self, obstacle, task_vars):
+        """Why plaintext must not be sent without a pipe, or None. Where that is allowed, a warning names what stays."""
+        whole, given = self._task.args, self._given()
+        stays = constants.DEFAULT_KEEP_REMOTE_FILES
+        places = f"{'left in' if stays else 'written to'} a temporary file on {self._places(task_vars)}"
+        if all(PLAINTEXT_FILE_TRANSFER in _allowed(whole, one) for one in given):
+            if given and stays:
+                # Through the display, because the result of an async task is replaced by its job's.
+                self._display.warning(f"the plaintext in key_material is {places}, as keep_remote_files says")
+            return None
+        return (
+            f"the plaintext in key_material would be {places}, because {obstacle}; use key_material_file with a file "
+            "on the target, or a way that has pipelining, or set allow to plaintext_file_transfer"
         )
+
+    def _places(self, task_vars):
+        """Where the payload lies without a pipe."""
+        target = self._task.delegate_to or task_vars.get("inventory_hostname") or "of this task"
+        places = f"the controller and on the target {target}"
+        if not self._connection.transport.endswith("aws_ssm"):
+            return places
+        try:
+            bucket = self._connection.get_option("bucket_name")
+        except KeyError:
+            bucket = task_vars.get("ansible_aws_ssm_bucket_name")
+        return f"{places}, and in the S3 bucket {bucket or 'of the connection'} through which aws_ssm copies files"
 
     def _obstacle(self, wrap_async):
         """Why the payload cannot go through a pipe, or None."""

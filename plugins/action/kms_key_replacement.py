@@ -7,10 +7,11 @@
 from __future__ import annotations
 
 from ansible_collections.byok.aws.plugins.action.kms_imported_material import ActionModule as MaterialAction
+from ansible_collections.byok.aws.plugins.module_utils._kms.arguments import key_replacement_spec
 
 
 class ActionModule(MaterialAction):
     """The module of the same name, through a pipe."""
 
     _module = "byok.aws.kms_key_replacement"
-    _material_options = ("key_material", "key_material_description", "key_material_file")
+    _module_spec = staticmethod(key_replacement_spec)

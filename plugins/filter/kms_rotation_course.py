@@ -24,6 +24,11 @@ options:
     description: Return what the journal has to hold instead, V(unfinished) while the role runs, V(finished) at its end.
     type: str
     choices: [unfinished, finished]
+  misplaced:
+    description:
+      - Return the names of options instead that hold what looks like key material, though they are not made for it.
+    type: bool
+    default: false
 """
 
 EXAMPLES = r"""
@@ -36,8 +41,8 @@ EXAMPLES = r"""
 
 RETURN = r"""
 _value:
-  description: What the tasks of the role decide by, or the content of the journal.
-  type: dict
+  description: What the tasks of the role decide by, or the content of the journal, or names.
+  type: raw
 """
 
 import time
@@ -45,7 +50,9 @@ import time
 from ansible_collections.byok.aws.plugins.module_utils._kms import rotation
 
 
-def kms_rotation_course(results, journal=None):
+def kms_rotation_course(results, journal=None, misplaced=False):
+    if misplaced:
+        return rotation.misplaced_options(results)
     if journal is None:
         return rotation.course(results)
     return rotation.journal(results, journal == "finished", time.time())

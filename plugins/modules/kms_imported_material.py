@@ -104,6 +104,11 @@ options:
       lift_cut_off:
         description: For this key, as in O(lift_cut_off).
         type: bool
+      allow:
+        description: For this key, as in O(allow), in place of what stands there.
+        type: list
+        elements: str
+        choices: [loose_file, weak_material, plaintext_file_transfer, unverified_endpoint]
       regions:
         description: For this key, as in O(regions).
         type: list
@@ -129,7 +134,7 @@ options:
   stage_path:
     description:
       - The file for O(stage), where the module runs. It holds material that is wrapped for KMS, and import tokens, and no plaintext.
-        It is written with mode 0600, and refused when group or others have any permission on it, unless O(force=true).
+        It is written with mode 0600, and refused when group or others have any permission on it, unless O(allow=loose_file).
       - Refused as well when the file, a directory or a symlink on the way to it belongs to another user than root and the one who
         runs the module, and when group or others may write to such a directory, unless it has the sticky bit.
       - Each entry has a digest, so that damage is found before the first call to KMS. A digest is no signature; whoever can write
@@ -166,13 +171,14 @@ options:
       - The material in plain, as base64. Raw bytes for symmetric and HMAC keys, a private key in PKCS#8 DER for RSA and
         elliptic curve keys.
       - Private keys in PKCS#1, SEC 1 or PEM are converted.
-      - Is sent to the target through a pipe, and appears in no result, log or temporary file. Connections that cannot do that
-        cause a warning.
+      - Is sent to the target through a pipe, and appears in no result, log or temporary file. Where there is no pipe - with
+        C(async), with C(aws_ssm), with a connection or a become method without pipelining - it is refused, unless
+        O(allow=plaintext_file_transfer).
     type: str
   key_material_file:
     description:
       - The same from a file where the module runs, as raw bytes, DER or unencrypted PEM.
-      - Refused when group or others have any permission on the file, unless O(force=true).
+      - Refused when group or others have any permission on the file, unless O(allow=loose_file).
       - Refused when the file, a directory or a symlink on the way to it belongs to another user than root and the one who runs the
         module, and when group or others may write to such a directory, unless it has the sticky bit, as C(/tmp) has.
     type: path
@@ -271,7 +277,7 @@ options:
     description:
       - Go ahead where the plan is refused, for example to delete material that is not current, which makes the whole key
         unusable.
-      - Also reads a O(key_material_file) that others can read.
+      - Says nothing about the material itself; that is what O(allow) is for.
     type: bool
     default: false
   lift_cut_off:
@@ -280,6 +286,22 @@ options:
       - Has no effect on any other key.
     type: bool
     default: false
+  allow:
+    description:
+      - What is refused for the sake of the material, and is to be done nevertheless.
+      - V(loose_file) - a O(key_material_file), or the O(stage_path), on which group or others have a permission is read.
+      - V(weak_material) - material that can be guessed is imported. That is raw bytes that are all alike, a sequence, a few bytes over and
+        over, or a text (32 hexadecimal digits have 128 bits, not 256), an RSA key with a public exponent under 65537, and an elliptic
+        curve key whose scalar is next to zero or looks like such bytes.
+      - V(plaintext_file_transfer) - a O(key_material) is written to temporary files on the controller and on the target, with C(aws_ssm)
+        to a bucket as well, where it cannot be sent through a pipe. They are removed afterwards, unless Ansible's setting
+        C(keep_remote_files) says otherwise, which causes a warning.
+      - V(unverified_endpoint) - material is wrapped for an endpoint although no certificate proves that it is KMS, because
+        O(validate_certs=false), or the O(endpoint_url) is http and not this machine, or a proxy reads what is sent. Without this only
+        material that is wrapped already (O(encrypted_key_material)) goes there.
+    type: list
+    elements: str
+    choices: [loose_file, weak_material, plaintext_file_transfer, unverified_endpoint]
   regions:
     description:
       - The Regions of a multi-Region key in which its material is to be C(present), C(current), C(absent) or C(reimported); V(all),
@@ -582,6 +604,11 @@ kms_keys:
           started: 1893456000.1
           finished: 1893456000.2
           outcome: Success
+    endpoint_url:
+      description: The endpoint to which the calls go. One that is not KMS in AWS, nor this machine, causes a warning as well.
+      returned: when a connection was made
+      type: str
+      sample: https://kms.us-east-1.amazonaws.com
     regions:
       description:
         - What became of the key in each Region, the primary key first, with C(region) and the fields of RV(kms_keys[]). The fields
@@ -599,7 +626,9 @@ kms_keys:
       type: dict
       contains:
         code:
-          description: The error code of AWS, or V(InvalidInput), V(RefusedByPlan), V(WrongAccount), V(WaitTimeout), V(ConnectionFailure).
+          description: >-
+            The error code of AWS, or V(InvalidInput), V(RefusedByPlan), V(UntrustedEndpoint), V(WrongAccount), V(WaitTimeout),
+            V(ConnectionFailure).
           type: str
           returned: on failure
         message:
@@ -636,28 +665,16 @@ request_ids:
 """
 
 from ansible_collections.amazon.aws.plugins.module_utils.modules import AnsibleAWSModule
-from ansible_collections.byok.aws.plugins.module_utils._kms.arguments import one_or_many
+from ansible_collections.byok.aws.plugins.module_utils._kms.arguments import imported_material_spec
 from ansible_collections.byok.aws.plugins.module_utils._kms.fleet import run
+from ansible_collections.byok.aws.plugins.module_utils._kms.misplaced import misplaced
 from ansible_collections.byok.aws.plugins.module_utils._kms.options import client_config
 from ansible_collections.byok.aws.plugins.module_utils._kms.process import attended
 from ansible_collections.byok.aws.plugins.module_utils._kms.results import Outcome
-from ansible_collections.byok.aws.plugins.module_utils._kms.specs import WRAPPING_ALGORITHMS
-from ansible_collections.byok.aws.plugins.module_utils._kms.specs import WRAPPING_KEY_SPECS
 
 
 def argument_spec():
-    per_key = {
-        "state": {"type": "str", "choices": ["absent", "present", "reimported", "current"]},
-        "encrypted_key_material": {"type": "str", "no_log": True},
-        "import_token": {"type": "str", "no_log": True},
-        "key_material_id": {"type": "str", "no_log": False},
-        "all_materials": {"type": "bool"},
-        "wrapping_algorithm": {"type": "str", "choices": list(WRAPPING_ALGORITHMS)},
-        "wrapping_key_spec": {"type": "str", "choices": list(WRAPPING_KEY_SPECS), "no_log": False},
-        "regions": {"type": "list", "elements": "str"},
-    }
-    common = {"stage": {"type": "str", "choices": ["prepare", "change"]}, "stage_path": {"type": "path"}}
-    return one_or_many(per_key, {"state": "present", "all_materials": False}, common)
+    return imported_material_spec()
 
 
 def manage(ending):
@@ -668,6 +685,8 @@ def manage(ending):
         required_together=[("stage", "stage_path")],
         supports_check_mode=True,
     )
+    # Key material in an option that is not masked is refused, and until then it is masked.
+    module.no_log_values.update(text for _name, text in misplaced(module.argument_spec, module.params))
     outcome: Outcome = run(
         module.params,
         region=module.region,

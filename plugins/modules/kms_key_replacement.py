@@ -107,18 +107,24 @@ options:
       lift_cut_off:
         description: For this key, as in O(lift_cut_off).
         type: bool
+      allow:
+        description: For this key, as in O(allow), in place of what stands there.
+        type: list
+        elements: str
+        choices: [loose_file, weak_material, plaintext_file_transfer, unverified_endpoint]
   key_material:
     description:
       - The new material in plain, as base64. Raw bytes for symmetric and HMAC keys, a private key in PKCS#8 DER for RSA and
         elliptic curve keys. It is checked against the key spec before anything is made.
       - Private keys in PKCS#1, SEC 1 or PEM are converted.
-      - Is sent to the target through a pipe, and appears in no result, log or temporary file. Connections that cannot do that
-        cause a warning.
+      - Is sent to the target through a pipe, and appears in no result, log or temporary file. Where there is no pipe - with
+        C(async), with C(aws_ssm), with a connection or a become method without pipelining - it is refused, unless
+        O(allow=plaintext_file_transfer).
     type: str
   key_material_file:
     description:
       - The same from a file where the module runs, as raw bytes, DER or unencrypted PEM.
-      - Refused when group or others have any permission on the file, unless O(force=true).
+      - Refused when group or others have any permission on the file, unless O(allow=loose_file).
       - Refused when the file, a directory or a symlink on the way to it belongs to another user than root and the one who runs the
         module, and when group or others may write to such a directory, unless it has the sticky bit, as C(/tmp) has.
     type: path
@@ -203,7 +209,9 @@ options:
     description: How long to wait, in seconds. The default is V(120).
     type: int
   force:
-    description: Also reads a O(key_material_file) that others can read.
+    description:
+      - Go ahead where the plan for the material of the new key is refused, as in O(byok.aws.kms_imported_material#module:force).
+      - Says nothing about the material itself; that is what O(allow) is for.
     type: bool
     default: false
   lift_cut_off:
@@ -211,6 +219,13 @@ options:
       - Move the aliases of a key that was cut off (tag C(byok:cut-off)) to a new key. The tag stays on the old one.
     type: bool
     default: false
+  allow:
+    description:
+      - What is refused for the sake of the material, and is to be done nevertheless; each of them as in
+        O(byok.aws.kms_imported_material#module:allow).
+    type: list
+    elements: str
+    choices: [loose_file, weak_material, plaintext_file_transfer, unverified_endpoint]
   request_rates:
     description:
       - The request quotas of the account and Region, in calls a second by operation, where they differ from the defaults of AWS.
@@ -488,6 +503,11 @@ kms_keys:
           started: 1893456000.1
           finished: 1893456000.2
           outcome: Success
+    endpoint_url:
+      description: The endpoint to which the calls go. One that is not KMS in AWS, nor this machine, causes a warning as well.
+      returned: when a connection was made
+      type: str
+      sample: https://kms.us-east-1.amazonaws.com
     error:
       description: What went wrong, for a key that failed.
       returned: always
@@ -495,7 +515,7 @@ kms_keys:
       contains:
         code:
           description: >-
-            The error code of AWS, or V(InvalidInput), V(RefusedByPlan), V(WrongAccount), V(CanaryFailed), V(WaitTimeout),
+            The error code of AWS, or V(InvalidInput), V(RefusedByPlan), V(UntrustedEndpoint), V(WrongAccount), V(CanaryFailed), V(WaitTimeout),
             V(ConnectionFailure).
           type: str
           returned: on failure
@@ -522,27 +542,16 @@ kms_keys:
 """
 
 from ansible_collections.amazon.aws.plugins.module_utils.modules import AnsibleAWSModule
-from ansible_collections.byok.aws.plugins.module_utils._kms.arguments import one_or_many
+from ansible_collections.byok.aws.plugins.module_utils._kms.arguments import key_replacement_spec
+from ansible_collections.byok.aws.plugins.module_utils._kms.misplaced import misplaced
 from ansible_collections.byok.aws.plugins.module_utils._kms.options import client_config
 from ansible_collections.byok.aws.plugins.module_utils._kms.process import attended
 from ansible_collections.byok.aws.plugins.module_utils._kms.replacement import run
 from ansible_collections.byok.aws.plugins.module_utils._kms.results import Outcome
-from ansible_collections.byok.aws.plugins.module_utils._kms.specs import HYBRID
-from ansible_collections.byok.aws.plugins.module_utils._kms.specs import OAEP
 
 
 def argument_spec():
-    per_key = {
-        "wrapping_algorithm": {"type": "str", "choices": [*OAEP, *HYBRID]},
-        "wrapping_key_spec": {"type": "str", "choices": ["RSA_4096", "RSA_3072", "RSA_2048"], "no_log": False},
-        "aliases": {"type": "list", "elements": "str"},
-        "old_key": {"type": "str", "choices": ["leave", "disable", "delete"], "no_log": False},
-        "pending_window": {"type": "int"},
-        "canary": {"type": "bool"},
-        "bypass_policy_lockout_safety_check": {"type": "bool"},
-    }
-    defaults = {"old_key": "leave", "pending_window": 30, "canary": True, "bypass_policy_lockout_safety_check": False}
-    return one_or_many(per_key, defaults, {})
+    return key_replacement_spec()
 
 
 def manage(ending):
@@ -552,6 +561,8 @@ def manage(ending):
         required_one_of=[("key_id", "keys")],
         supports_check_mode=True,
     )
+    # Key material in an option that is not masked is refused, and until then it is masked.
+    module.no_log_values.update(text for _name, text in misplaced(module.argument_spec, module.params))
     outcome: Outcome = run(
         module.params,
         region=module.region,

@@ -71,16 +71,22 @@ class Stage:
         }
 
     def play(
-        self, tasks: list[dict[str, Any]], traced: bool = False, settings: dict[str, str] | None = None, **keywords: Any
+        self,
+        tasks: list[dict[str, Any]],
+        traced: bool = False,
+        settings: dict[str, str] | None = None,
+        verbosity: int = 4,
+        **keywords: Any,
     ) -> canary.Observation:
-        """Run the tasks as a play at -vvvv. Variables come from a file outside of what is watched."""
+        """Run the tasks as a play, at -vvvv. Variables come from a file outside of what is watched."""
         play = {"name": "Canary", "hosts": "localhost", "gather_facts": False, **keywords, "tasks": tasks}
         playbook = self.root / "work" / "play.yml"
         playbook.write_text(json.dumps([play], indent=2))
         variables = self.root / "input" / "variables.json"
         variables.write_text(json.dumps(self.variables))
+        loud = ["-" + "v" * verbosity] if verbosity else []
         return canary.observe(
-            [sys.executable, "-m", "ansible", "playbook", "-vvvv", "--extra-vars", f"@{variables}", str(playbook)],
+            [sys.executable, "-m", "ansible", "playbook", *loud, "--extra-vars", f"@{variables}", str(playbook)],
             self.canaries,
             [self.root / name for name in ("home", "tmp", "work")],
             self.environment(**(settings or {})),

@@ -2,19 +2,22 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The action plugin's decisions: when the pipe is used, when there is a warning, what does not leave the controller."""
+"""The action plugin's decisions: when the pipe is used, what is refused, what does not leave the controller."""
 
 from __future__ import annotations
 
+import importlib
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
 from ansible import constants
 from ansible.plugins.action import ActionBase
+from ansible_collections.amazon.aws.plugins.module_utils import modules as amazon_modules
 from ansible_collections.byok.aws.plugins.action import kms_imported_material as plugin
 from ansible_collections.byok.aws.plugins.action.kms_imported_material import ActionModule
 from ansible_collections.byok.aws.plugins.action.kms_key_replacement import ActionModule as ReplacementAction
+from ansible_collections.byok.aws.plugins.plugin_utils.option_check import MASK
 
 SUDO = SimpleNamespace(name="sudo", require_tty=False, pipelining=True)
 # As in ansible-core before 2.18, whose become plugins do not say whether they have pipelining.
@@ -60,7 +63,9 @@ class Terminal(Connection):
 def action(monkeypatch):
     """An action on a connection; what the module would have got is in its calls, warnings in its warnings."""
 
-    def make(connection: Any, asynchronous: int = 0, kind: Any = ActionModule, **arguments: Any) -> Any:
+    def make(
+        connection: Any, asynchronous: int = 0, kind: Any = ActionModule, task: Any = None, **arguments: Any
+    ) -> Any:
         task = SimpleNamespace(
             args=arguments,
             async_val=asynchronous,
@@ -69,6 +74,7 @@ def action(monkeypatch):
             environment=None,
             name="",
             no_log=False,
+            **{"until": None, "retries": None, "delegate_to": None, **(task or {})},
         )
         made: Any = kind(
             task,
@@ -82,7 +88,11 @@ def action(monkeypatch):
 
         def execute(self: Any, **keywords: Any) -> dict[str, Any]:
             piped = self._is_pipelining_enabled("new", keywords["wrap_async"])
-            self.calls.append((piped, dict(connection.options), keywords))
+            self.calls.append(
+                (piped, dict(connection.options), {**keywords, "module_args": dict(keywords["module_args"])})
+            )
+            # As Ansible does.
+            keywords["module_args"]["_ansible_check_mode"] = False
             return {"changed": True}
 
         monkeypatch.setattr(ActionBase, "_execute_module", execute)
@@ -120,19 +130,89 @@ def test_pipe_whatever_the_configuration_says(action, monkeypatch, become, optio
         (Terminal(), 0, "ask for a terminal"),
     ],
 )
-@pytest.mark.parametrize("keep", [False, True])
-def test_where_there_is_no_pipe_a_warning_says_why(action, monkeypatch, connection, asynchronous, reason, keep):
-    monkeypatch.setattr(constants, "DEFAULT_KEEP_REMOTE_FILES", keep)
-    done = action(connection, asynchronous, key_id="alias/x", key_material="secret")
-    done.run(task_vars={})
-    piped, options, _keywords = done.calls[0]
-    assert piped is False
-    # A terminal may be needed for become's prompt then.
-    assert options == {"pipelining": False}
-    assert len(done.warnings) == 1
-    assert reason in done.warnings[0]
-    assert ("left there" in done.warnings[0]) is keep
-    assert "secret" not in done.warnings[0]
+class TestWithoutAPipe:
+    def test_plaintext_is_refused(self, action, connection, asynchronous, reason):
+        done = action(connection, asynchronous, key_id="alias/x", key_material="secret")
+        result = done.run(task_vars={"inventory_hostname": "web1"})
+        assert result["failed"] is True and done.calls == [] and done.warnings == []
+        assert reason in result["msg"] and "set allow to plaintext_file_transfer" in result["msg"]
+        assert "on the controller and on the target web1, because" in result["msg"]
+        assert "secret" not in str(result) + str(done._task.args)
+
+    @pytest.mark.parametrize("keep", [False, True])
+    @pytest.mark.parametrize("allow", [["plaintext_file_transfer"], "loose_file,plaintext_file_transfer"])
+    def test_plaintext_that_is_allowed_is_sent(
+        self, action, monkeypatch, connection, asynchronous, reason, keep, allow
+    ):
+        monkeypatch.setattr(constants, "DEFAULT_KEEP_REMOTE_FILES", keep)
+        done = action(connection, asynchronous, key_id="alias/x", key_material="secret", allow=allow)
+        assert done.run(task_vars={}) == {"changed": True}
+        piped, options, _keywords = done.calls[0]
+        assert piped is False
+        # A terminal may be needed for become's prompt then.
+        assert options == {"pipelining": False}
+        # What is removed afterwards was allowed; what stays is told.
+        assert [("is left in a temporary file" in one, "secret" in one) for one in done.warnings] == [
+            (True, False)
+        ] * keep
+
+
+@pytest.mark.parametrize(
+    ("options", "variables", "bucket"),
+    [
+        ({"bucket_name": "acme-ssm"}, {}, "the S3 bucket acme-ssm"),
+        ({}, {"ansible_aws_ssm_bucket_name": "acme-ssm"}, "the S3 bucket acme-ssm"),
+        ({"bucket_name": None}, {}, "the S3 bucket of the connection"),
+    ],
+)
+@pytest.mark.parametrize("transport", ["aws_ssm", "community.aws.aws_ssm", "amazon.aws.aws_ssm"])
+def test_aws_ssm_puts_it_into_a_bucket(action, options, variables, bucket, transport):
+    connection = Connection(has_pipelining=False)
+    connection.transport, connection.options = transport, options
+    done = action(connection, key_id="alias/x", key_material="secret")
+    result = done.run(task_vars={"inventory_hostname": "i-1", **variables})
+    assert result["failed"] is True and done.calls == []
+    assert f"on the target i-1, and in {bucket} through which aws_ssm copies files" in result["msg"]
+
+
+def test_a_delegated_task_names_where_it_goes(action):
+    done = action(Connection(has_pipelining=False), task={"delegate_to": "vault1"}, key_id="x", key_material="secret")
+    assert "on the target vault1," in done.run(task_vars={"inventory_hostname": "web1"})["msg"]
+
+
+ALLOWED, NOT = ["plaintext_file_transfer"], ["loose_file", "weak_material"]
+
+
+@pytest.mark.parametrize(
+    ("top", "entries", "sent"),
+    [
+        (None, [None], False),
+        (ALLOWED, [None], True),
+        (None, [ALLOWED], True),
+        (ALLOWED, [NOT], False),
+        (ALLOWED, [[]], False),
+        (NOT, [ALLOWED, None], False),
+        (ALLOWED, [ALLOWED, None], True),
+    ],
+)
+def test_every_entry_has_to_be_allowed(action, top, entries, sent):
+    keys = [
+        {"key_id": f"alias/{number}", "key_material": "secret", **({} if allow is None else {"allow": allow})}
+        for number, allow in enumerate(entries)
+    ]
+    done = action(Connection(has_pipelining=False), keys=[*keys, {"key_id": "alias/y", "allow": []}], allow=top)
+    assert ("failed" not in done.run(task_vars={})) is sent
+    assert len(done.calls) == sent
+
+
+def test_plaintext_beside_keys_is_sent_too(action):
+    """An entry may use it or not: it is in what is sent."""
+    done = action(
+        Connection(has_pipelining=False),
+        key_material="secret",
+        keys=[{"key_id": "x", "key_material_file": "/x", "allow": ALLOWED}],
+    )
+    assert done.run(task_vars={})["failed"] is True
 
 
 @pytest.mark.parametrize(
@@ -143,9 +223,9 @@ def test_where_there_is_no_pipe_a_warning_says_why(action, monkeypatch, connecti
         {"state": "absent"},
     ],
 )
-def test_no_warning_without_plaintext(action, arguments):
+def test_without_plaintext_nothing_is_refused(action, arguments):
     done = action(Connection(has_pipelining=False), key_id="alias/x", **arguments)
-    done.run(task_vars={})
+    assert done.run(task_vars={}) == {"changed": True}
     assert done.warnings == []
 
 
@@ -188,36 +268,86 @@ def test_keys_of_another_type_stay_on_the_controller(action, keys):
 
 
 @pytest.mark.parametrize("keys", [None, [], [{"key_id": "alias/x", "key_material_file": "/x"}, {"key_id": "alias/y"}]])
-def test_keys_without_plaintext_cause_no_warning(action, keys):
+def test_keys_without_plaintext_are_not_refused(action, keys):
     done = action(Connection(has_pipelining=False), keys=keys)
     assert done.run(task_vars={}) == {"changed": True}
     assert done.warnings == []
 
 
-def test_plaintext_of_one_of_many_keys_causes_the_warning(action):
+def test_plaintext_of_one_of_many_keys_is_enough(action):
     entries = [{"key_id": "alias/x"}, {"key_id": "alias/y", "key_material": "secret"}]
     done = action(Connection(has_pipelining=False), keys=entries)
-    done.run(task_vars={})
-    assert len(done.warnings) == 1
+    assert done.run(task_vars={})["failed"] is True
 
 
-def test_every_option_with_material_in_its_name_is_known(action):
-    from ansible_collections.byok.aws.plugins.modules.kms_imported_material import argument_spec
+KINDS = {"kms_imported_material": ActionModule, "kms_key_replacement": ReplacementAction}
 
-    names = [name for name in argument_spec() if "material" in name]
-    done = action(Connection(), **dict.fromkeys(names, "value"))
-    assert done.run(task_vars={}) == {"changed": True}
+
+class CapturedError(Exception):
+    """Carries what a module has told Ansible of its options."""
+
+
+@pytest.mark.parametrize("name", KINDS)
+def test_the_plugin_knows_the_options_that_the_module_knows(action, monkeypatch, name):
+    """All of them, those of amazon.aws and their aliases included."""
+
+    def captured(**keywords: Any) -> None:
+        raise CapturedError(keywords["argument_spec"])
+
+    monkeypatch.setitem(amazon_modules.AnsibleAWSModule.default_settings, "module_class", captured)
+    module = importlib.import_module(f"ansible_collections.byok.aws.plugins.modules.{name}")
+    with pytest.raises(CapturedError) as caught:
+        module.main()
+    (spec,) = caught.value.args
+    assert KINDS[name]._spec() == spec
+    for main, one in spec.items():
+        for given in (main, *one.get("aliases", ())):
+            done = action(Connection(), kind=KINDS[name], **{given: None})
+            assert done.run(task_vars={}) == {"changed": True}, given
 
 
 def test_the_module_that_replaces_keys_goes_through_the_pipe_too(action):
-    from ansible_collections.byok.aws.plugins.modules.kms_key_replacement import argument_spec
-
-    names = [name for name in argument_spec() if "material" in name]
-    done = action(Connection(), kind=ReplacementAction, key_id="alias/x", **dict.fromkeys(names, "value"))
+    done = action(Connection(), kind=ReplacementAction, key_id="alias/x", key_material="secret")
     assert done.run(task_vars={}) == {"changed": True}
     piped, _options, keywords = done.calls[0]
     assert piped is True and keywords["module_name"] == "byok.aws.kms_key_replacement"
-    assert set(names) == set(ReplacementAction._material_options)
+
+
+def test_the_options_are_not_kept_for_callbacks(action):
+    entry = {"key_id": "alias/x", "key_material": "secret"}
+    done = action(Connection(), keys=[entry], import_token="secret")
+    done.run(task_vars={})
+    # The module got them.
+    assert done.calls[0][2]["module_args"] == {"keys": [entry], "import_token": "secret"}
+    assert done._task.args == {"keys": [{"key_id": "alias/x", "key_material": MASK}], "import_token": MASK}
+
+
+@pytest.mark.parametrize("settings", [{"until": ["result is succeeded"]}, {"retries": 3}])
+def test_a_task_that_is_repeated_finds_its_options(action, settings):
+    """As they were, without what Ansible adds to what it hands to a module."""
+    done = action(Connection(), key_id="alias/x", key_material="secret", task=settings)
+    for _attempt in range(2):
+        assert done.run(task_vars={}) == {"changed": True}
+    assert [one[2]["module_args"] for one in done.calls] == [{"key_id": "alias/x", "key_material": "secret"}] * 2
+
+
+def test_the_options_are_not_kept_when_the_module_cannot_be_run(action, monkeypatch):
+    done = action(Connection(), key_id="alias/x", key_material="secret")
+
+    def fail(self: Any, **keywords: Any) -> None:
+        raise RuntimeError("no such host")
+
+    monkeypatch.setattr(ActionBase, "_execute_module", fail)
+    with pytest.raises(RuntimeError):
+        done.run(task_vars={})
+    assert "secret" not in str(done._task.args)
+
+
+@pytest.mark.parametrize("name", ["key_matrial", "secret", "keyid"])
+def test_options_of_refused_tasks_are_not_kept(action, name):
+    done = action(Connection(), **{"key_id": "alias/x", name: "secret"})
+    assert done.run(task_vars={})["failed"] is True
+    assert "secret" not in str(done._task.args).replace(name, "")
 
 
 @pytest.mark.parametrize("name", ["encrypted_key_material", "key_material_id", "key_materials"])

@@ -17,6 +17,7 @@ import logging
 import traceback
 from dataclasses import dataclass
 from dataclasses import field
+from types import SimpleNamespace
 from typing import Any
 
 import botocore.exceptions
@@ -143,6 +144,7 @@ def test_the_fault_would_show(secret, canaries):
         ("material:_load_private_key", "ECC_NIST_P256", AssertionError),
         ("material:_spec_problem", "RSA_2048", AttributeError),
         ("manage:find_evidence", "HMAC_256", RuntimeError),
+        ("weakness:_raw", "HMAC_256", ValueError),
     ],
 )
 def test_library_fails_with_its_input_in_the_message(run, given, canaries, monkeypatch, place, key_spec, kind):
@@ -247,12 +249,51 @@ def test_wrapped_material_and_token_are_masked(run, lab, secret, canaries):
         assert ran.leaks(masked) == []
 
 
+@pytest.mark.parametrize(
+    "place",
+    [
+        lambda odd: {"key_id": odd, "state": "absent"},
+        lambda odd: {"key_id": f"alias/{odd}", "state": "absent"},
+        lambda odd: {"key_id": "alias/x", "key_material_file": odd},
+        lambda odd: {"key_id": "alias/x", "key_material_file": f"/nowhere/{odd}"},
+        lambda odd: {"key_id": "alias/x", "key_material_id": odd, "state": "absent"},
+        lambda odd: {"key_id": "alias/x", "key_material_description": odd, "key_material": odd},
+        lambda odd: {"key_id": "alias/x", "regions": [odd], "state": "absent"},
+        lambda odd: {"key_id": "alias/x", "valid_to": odd},
+        lambda odd: {"key_id": "alias/x", "journal_path": f"/nowhere/{odd}", "state": "absent"},
+        lambda odd: {"key_id": "alias/x", "request_rates": {"ImportKeyMaterial": odd}, "state": "absent"},
+        lambda odd: {"key_id": "alias/x", "profile": odd, "state": "absent"},
+        lambda odd: {"keys": [{"key_id": odd}], "state": "absent"},
+        lambda odd: {"keys": [{"key_id": "alias/x", "key_material_file": odd}]},
+    ],
+)
+@pytest.mark.parametrize("form", ["base64", "PEM", "hex"])
+def test_material_in_another_option_is_not_repeated(run, secret, canaries, place, form):
+    """The module by itself, without its plugin on the controller, which lets nothing of this come here."""
+    forms = {
+        "base64": b64(secret("HMAC_256", "elsewhere")),
+        "hex": secret("HMAC_256", "elsewhere").hex(),
+        "PEM": f"-----BEGIN PRIVATE KEY-----\n{b64(secret('ECC_NIST_P256', 'elsewhere'))}\n-----END PRIVATE KEY-----\n",
+    }
+    options = place(forms[form])
+    if form == "hex" and ("/nowhere/" in str(options) or "key_material_id" in options):
+        pytest.skip("files may be named after a hash, and material IDs are hexadecimal")
+
+    ran = run(**options)
+
+    assert ran.result["failed"] is True
+    # What Ansible writes into the target's log is done before a module begins.
+    shown = ran.stdout + ran.stderr + ran.traceback
+    assert canaries.find(shown, "the output") == []
+    assert "profile" in options or "looks like key material" in ran.result["msg"]
+
+
 def test_objects_with_material_do_not_show_it(secret, canaries):
     content = secret("ECC_NIST_P256", "repr")
     module = {name: importlib.import_module(f"{KMS}.{name}") for name in ("execute", "material", "models", "options")}
     found = module["material"].check(content, "ECC_NIST_P256", "key")
     request = {"key_id": "alias/x", "state": "present", "key_material": b64(content)}
     wish = module["options"].read_wish(request, "us-east-1")
-    execution = module["execute"].Execution(None, wish.request, None, None, found)
+    execution = module["execute"].Execution(None, wish.request, None, SimpleNamespace(now=None), found)
     for thing in (found, wish, execution):
         assert canaries.find(f"{thing!r} {thing!s} {thing:}", "its text") == []

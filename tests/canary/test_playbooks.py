@@ -28,7 +28,8 @@ from materials import create_key
 MODULE = "byok.aws.kms_imported_material"
 SYMMETRIC = "SYMMETRIC_DEFAULT"
 MODULE_FILE = Path(__file__).parents[2] / "plugins" / "modules" / "kms_imported_material.py"
-WARNING = "the plaintext in key_material is written to a temporary file on the target"
+WARNING = "the plaintext in key_material is left in a temporary file"
+ALLOWED = {"allow": ["plaintext_file_transfer"]}
 
 
 def task(name: str, module: str = MODULE, keywords: dict[str, Any] | None = None, **options: Any) -> dict[str, Any]:
@@ -202,7 +203,7 @@ def test_long_play_did_what_it_should(long, emulator):
         ("line break", "line break"),
         ("PEM text", "holds PEM text"),
         ("PEM text in base64", "it is PEM text"),
-        ("list", "wait_timeout"),
+        ("list", "key_material has to be a text"),
         ("nested list", "list of dictionaries"),
         ("misspelt", "no option key_materials"),
         ("shared file", "has mode 0644"),
@@ -361,7 +362,7 @@ def test_become_with_the_real_sudo(short, canaries):
     assert seen.leaks(canaries) == []
 
 
-# -- where it cannot be helped: there is a warning, and the watcher sees what it says ---------------------------------
+# -- where it cannot be helped: it is refused, or allowed, and then the watcher sees it -------------------------------
 
 
 def caught(seen: canary.Observation, name: str) -> list[str]:
@@ -390,11 +391,25 @@ def test_watcher_catches_the_same_module_without_the_pipe(short, canaries, reque
     assert not warned(seen)
 
 
-def test_async_is_warned_about(short, canaries, request):
+def test_async_is_refused(short, canaries, emulator):
     setting, options = short
     seen = setting.play([task("import", keywords={"async": 60, "poll": 1}, **options)])
+    assert seen.status == 2
+    assert (
+        "on the controller and on the target localhost, because a task with async needs a file"
+        in (setting.results()["import"]["msg"])
+    )
+    assert seen.leaks(canaries) == []
+    assert went_through_the_pipe(seen)
+    state = emulator.client().describe_key(KeyId=setting.variables["key"])["KeyMetadata"]["KeyState"]
+    assert state == "PendingImport"
+
+
+def test_async_that_is_allowed(short, canaries, request):
+    setting, options = short
+    seen = setting.play([task("import", keywords={"async": 60, "poll": 1}, **options, **ALLOWED)])
     succeeded(setting, seen)
-    assert warned(seen)
+    assert not warned(seen)
     assert any("AnsiballZ_kms_imported_material.py" in path for path in caught(seen, request.node.name))
     # Nowhere else, though: not in the file with the job's result, and not in the output.
     assert canaries.find(seen.stdout + seen.stderr, "output") == []
@@ -406,17 +421,17 @@ def test_async_is_warned_about(short, canaries, request):
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="su asks everybody but root for a password")
-def test_su_is_warned_about(short, request):
+def test_su_that_is_allowed(short, request):
     setting, options = short
     seen = setting.play(
-        [task("import", **options)],
+        [task("import", **options, **ALLOWED)],
         become=True,
         become_method="su",
         # -m keeps the environment, in which the emulator's address is.
         settings={"ANSIBLE_BECOME_ALLOW_SAME_USER": "true", "ANSIBLE_BECOME_FLAGS": "-m"},
     )
     succeeded(setting, seen)
-    assert warned(seen)
+    assert not warned(seen)
     assert caught(seen, request.node.name)
 
 

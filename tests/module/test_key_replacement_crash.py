@@ -129,12 +129,13 @@ def test_a_permission_that_is_missing_at_first(rlab: ReplacementLab, number: int
     nth = case.operations[: number + 1].count(operation)
     rlab.emulator.faults([{"operation": operation, "nth": nth, "times": 1, "code": DENIED}])
 
-    result = rlab.replace(case.spec, **case.options)
+    result = rlab.replace(case.spec, allow=["loose_file"], **case.options)
 
     assert result["failed"] and f"kms:{operation}" in result["msg"]
     assert rlab.target(ALIAS) == rlab.target(SECOND) == (old if operation != "DisableKey" else result["new_key_id"])
     heal = "ansible localhost -m byok.aws.kms_key_replacement -a 'key_id=arn:"
     assert result["error"]["heal_command"].startswith(heal)
+    assert result["error"]["heal_command"].endswith(" allow=loose_file'")
     assert result["rolled_back"] is (nth == 2)
     assert_ended_well(rlab, case, old, rlab.replace(case.spec, **case.options))
 

@@ -253,9 +253,10 @@ def test_a_lasting_failure_after_the_deletion_names_the_cure(lab: Lab, impatient
     lasting = {"nth": 2, "times": 100_000}
     lab.emulator.faults([{"operation": "ImportKeyMaterial", "code": "KMSInternalException", **lasting}])
 
-    result = reimport(lab, key_id, wait_timeout=1)
+    result = reimport(lab, key_id, wait_timeout=1, allow=["loose_file", "weak_material"])
 
     assert result["failed"] and lab.state(key_id) == "PendingImport"
+    assert "allow=loose_file,weak_material" in result["error"]["heal_command"]
     assert "is now PendingImport" in result["msg"] and result["error"]["heal_command"] in result["msg"]
     assert "state=reimported" in result["error"]["heal_command"] and "valid_for=30d" in result["error"]["heal_command"]
     lab.emulator.faults([])

@@ -259,10 +259,19 @@ def test_a_file_that_is_none_is_refused_before_the_first_call(
         path.write_text(content)
         path.chmod(mode)
 
-    result = change(lab, path, ["alias/a"])
+    result = change(lab, path, ["alias/a"], force=True)
 
     assert result["failed"] and said in result["msg"] and "stage_path" in result["msg"]
     assert lab.calls() == []
+
+
+def test_a_loose_preparation_is_read_when_the_task_allows_it(lab: Lab, path: Path) -> None:
+    key_id = lab.own_key()
+    assert not prepare(lab, path, {SYMMETRIC: key_id}).get("failed")
+    path.chmod(0o640)
+
+    assert change(lab, path, [key_id])["failed"]
+    assert change(lab, path, [key_id], allow=["loose_file"])["changed"] is True
 
 
 @pytest.mark.parametrize(

@@ -28,6 +28,7 @@ from typing import Any
 import pytest
 from lab import CHANGING
 from materials import KINDS
+from materials import b64
 from materials import import_elsewhere
 from materials import material
 from stage import Run
@@ -552,11 +553,13 @@ def scenario_what_cannot_be_meant_is_refused_before_anything_is_read(stage: Stag
     bare = stage.run(keys=[keys[0]["key_material"]])
     misspelt = stage.run(keys=[{"key_id": "alias/key", "key_materal": keys[0]["key_material"]}])
     account = stage.run(keys=keys, expected_account="12345678901")
+    misplaced = stage.run("-vvvv", keys=[{**keys[0], "key_id": keys[0]["key_material"]}])
 
-    assert [run.status for run in (alias, named, window, nowhere, bare, misspelt, account)] == [2] * 7
+    assert [run.status for run in (alias, named, window, nowhere, bare, misspelt, account, misplaced)] == [2] * 8
     assert account.says("kms_material_rotation_expected_account must have 12 digits, in quotes. Nothing was done")
     assert bare.says("Every entry of kms_material_rotation_keys has to be a dictionary with a key_id; 1 of 1 are not")
     assert misspelt.says("have options that there are not: key_materal. Nothing was done")
+    assert misplaced.says("options that are not made for it: key_id. The values are not shown. Nothing was done")
     assert alias.says(
         "keys that are yet to be made; key_material_id, regions cannot be said of those. Nothing was done"
     )
@@ -624,6 +627,26 @@ def scenario_without_a_place_for_the_journal_no_other_key_is_begun(stage: Stage)
     assert unreported.status == 2 and unreported.says("report.json could not be written"), unreported.output
     assert unreported.says("3 keys: 3 changed, 0 unchanged; nothing failed")
     assert stage.journal["state"] == "completed"
+
+
+def scenario_what_is_refused_for_the_sake_of_the_material_can_be_allowed(stage: Stage) -> None:
+    """For the run and for a key alone."""
+    weak = stage.canaries.add("32 hexadecimal digits", material(SYMMETRIC)[:16].hex().encode())
+    key_id = stage.lab.empty_key()
+    import_elsewhere(stage.lab.kms, key_id, SYMMETRIC, weak)
+    key = {"key_id": key_id, "key_material": b64(weak)}
+    before = stage.lab.mark()
+
+    refused = stage.run(keys=[key])
+    for_the_run = stage.run("--check", keys=[key], allow=["weak_material"])
+    for_another = stage.run("--check", keys=[{**key, "allow": []}], allow=["weak_material"])
+
+    assert [run.status for run in (refused, for_the_run, for_another)] == [2, 0, 2]
+    assert refused.says("can be guessed: it is text, 32 hexadecimal digits") and for_another.says("can be guessed")
+    assert stage.lab.changing_calls(before) == []
+    for_the_key = stage.run(keys=[{**key, "allow": ["weak_material"]}])
+    assert for_the_key.status == 0, for_the_key.output
+    assert stage.lab.changing_calls(before) == PAIR
 
 
 # -- crashes -----------------------------------------------------------------------------------------------------------

@@ -340,6 +340,20 @@ def test_wrong_material_fails_in_one_sentence_and_is_tried_again(project):
     assert project.plan() == NOTHING
 
 
+def test_what_is_refused_for_the_sake_of_the_material_can_be_allowed(project):
+    project.give("file", material(SYMMETRIC))
+    Path(project.settings["file"]).chmod(0o640)
+
+    assert "set allow to loose_file" in failing(project)
+    assert project.metadata()["KeyState"] == "PendingImport"
+    project.apply(allow=["loose_file"])
+
+    assert project.metadata()["KeyState"] == "Enabled"
+    # A change of it alone is no reason to do anything.
+    project.settings["allow"] = []
+    assert project.plan() == NOTHING
+
+
 def test_an_empty_environment_variable_is_named(project):
     project.give("env", material(SYMMETRIC))
     del project.environment["PAYMENTS_MATERIAL"]
@@ -368,6 +382,7 @@ def test_an_empty_environment_variable_is_named(project):
         ({"valid_for_days": 365}, "a whole number from 1 to 364"),
         ({"valid_to": "2030-01-31T12:00:00Z", "valid_for_days": 3}, "not both"),
         ({"expiration_model": "NEVER"}, "expiration_model has to be"),
+        ({"allow": ["everything"]}, "allow takes loose_file"),
     ],
 )
 def test_what_cannot_be_meant_is_refused_by_the_plan(project, settings, said):

@@ -55,6 +55,7 @@ module "material" {
   key_material_description        = var.key_material_description
   delete_material_on_destroy      = var.delete_material_on_destroy
   delete_all_materials_on_destroy = var.delete_all_materials_on_destroy
+  allow                           = var.allow
   connection                      = var.connection
   expected_account                = var.expected_account
   ansible_playbook                = var.ansible_playbook
@@ -89,6 +90,7 @@ module "replica" {
   renew_before_days                  = var.renew_before_days
   delete_material_on_destroy         = var.delete_material_on_destroy
   delete_all_materials_on_destroy    = var.delete_all_materials_on_destroy
+  allow                              = var.allow
   connection                         = var.connection
   expected_account                   = var.expected_account
   ansible_playbook                   = var.ansible_playbook

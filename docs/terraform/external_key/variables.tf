@@ -137,6 +137,13 @@ variable "delete_all_materials_on_destroy" {
   nullable    = false
 }
 
+variable "allow" {
+  description = "What is refused for the sake of the material, and is to be done nevertheless."
+  type        = list(string)
+  default     = []
+  nullable    = false
+}
+
 variable "connection" {
   description = "Further connection options of amazon.aws, without credentials."
   type        = map(string)

@@ -36,6 +36,7 @@ locals {
     version  = var.material_version
     options  = local.options
     regions  = var.regions
+    allow    = var.allow
     way      = try(keys(local.ways)[0], "none")
     from     = try(values(local.ways)[0], "")
   })

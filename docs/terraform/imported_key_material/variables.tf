@@ -129,6 +129,18 @@ variable "key_material_description" {
   default     = null
 }
 
+variable "allow" {
+  description = "What is refused for the sake of the material, and is to be done nevertheless: loose_file, weak_material, plaintext_file_transfer, unverified_endpoint."
+  type        = list(string)
+  default     = []
+  nullable    = false
+
+  validation {
+    condition     = length(setsubtract(var.allow, ["loose_file", "plaintext_file_transfer", "unverified_endpoint", "weak_material"])) == 0
+    error_message = "allow takes loose_file, weak_material, plaintext_file_transfer and unverified_endpoint."
+  }
+}
+
 variable "observed_key_state" {
   description = "The state of the key as a data source reads it at plan time, such as data.aws_kms_key.this.key_state. PendingImport makes the next apply import the material again."
   type        = string

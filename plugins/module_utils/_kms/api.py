@@ -20,6 +20,7 @@ from typing import Callable
 from ansible_collections.amazon.aws.plugins.module_utils.tagging import boto3_tag_list_to_ansible_dict
 
 from . import clock
+from .endpoint import Channel
 from .errors import AnsibleKMSError
 from .errors import KMSErrorHandler
 from .models import Expiration
@@ -50,12 +51,14 @@ class Connection:
 
     turns: waited for before every attempt; repetitions pay, too.
     young: the key was created minutes ago, KMS may not know it everywhere yet: NotFoundException is repeated, too.
+    channel: the way to the endpoint, where material may be wrapped for who is there.
     """
 
     client: Any
     key: str
     turns: Turns = field(default_factory=lambda: Turns(Pacer()))
     young: bool = False
+    channel: Channel | None = None
     calls: list[Call] = field(default_factory=list)
 
     @property

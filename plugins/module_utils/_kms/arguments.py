@@ -2,15 +2,20 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Argument specs of the modules that are given material, for one key or many."""
+"""Argument specs of the modules that are given material, for one key or many: for them and for their action plugins."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import Any
 
+from .models import ALLOWABLE
 from .models import EXPIRES
 from .models import NEVER
+from .specs import HYBRID
+from .specs import OAEP
+from .specs import WRAPPING_ALGORITHMS
+from .specs import WRAPPING_KEY_SPECS
 
 Spec = dict[str, Any]
 
@@ -27,6 +32,7 @@ MATERIAL: Spec = {
     "wait_timeout": {"type": "int"},
     "force": {"type": "bool"},
     "lift_cut_off": {"type": "bool"},
+    "allow": {"type": "list", "elements": "str", "choices": list(ALLOWABLE)},
 }
 _DEFAULTS: Spec = {"wait": True, "force": False, "lift_cut_off": False}
 
@@ -50,3 +56,34 @@ def one_or_many(per_key: Spec, defaults: Mapping[str, Any], common: Spec) -> Spe
         **common,
         **top,
     }
+
+
+def imported_material_spec() -> Spec:
+    """The argument spec of kms_imported_material, beside the connection options of amazon.aws."""
+    per_key = {
+        "state": {"type": "str", "choices": ["absent", "present", "reimported", "current"]},
+        "encrypted_key_material": {"type": "str", "no_log": True},
+        "import_token": {"type": "str", "no_log": True},
+        "key_material_id": {"type": "str", "no_log": False},
+        "all_materials": {"type": "bool"},
+        "wrapping_algorithm": {"type": "str", "choices": list(WRAPPING_ALGORITHMS)},
+        "wrapping_key_spec": {"type": "str", "choices": list(WRAPPING_KEY_SPECS), "no_log": False},
+        "regions": {"type": "list", "elements": "str"},
+    }
+    common = {"stage": {"type": "str", "choices": ["prepare", "change"]}, "stage_path": {"type": "path"}}
+    return one_or_many(per_key, {"state": "present", "all_materials": False}, common)
+
+
+def key_replacement_spec() -> Spec:
+    """The argument spec of kms_key_replacement, beside the connection options of amazon.aws."""
+    per_key = {
+        "wrapping_algorithm": {"type": "str", "choices": [*OAEP, *HYBRID]},
+        "wrapping_key_spec": {"type": "str", "choices": ["RSA_4096", "RSA_3072", "RSA_2048"], "no_log": False},
+        "aliases": {"type": "list", "elements": "str"},
+        "old_key": {"type": "str", "choices": ["leave", "disable", "delete"], "no_log": False},
+        "pending_window": {"type": "int"},
+        "canary": {"type": "bool"},
+        "bypass_policy_lockout_safety_check": {"type": "bool"},
+    }
+    defaults = {"old_key": "leave", "pending_window": 30, "canary": True, "bypass_policy_lockout_safety_check": False}
+    return one_or_many(per_key, defaults, {})

@@ -34,6 +34,7 @@ CANARY = "CanaryFailed"
 CUT_OFF = "CutOff"
 CHANGED_MEANWHILE = "ChangedMeanwhile"
 MISSING_LIBRARY = "MissingLibrary"
+UNTRUSTED = "UntrustedEndpoint"
 WRONG_ACCOUNT = "WrongAccount"
 
 # What to do about AWS's codes. {key} is the key as the caller named it, {permission} the IAM action.

@@ -30,8 +30,10 @@ from . import marks
 from . import models
 from . import specs
 from . import waiters
+from .endpoint import require_proved
 from .errors import CHANGED_MEANWHILE
 from .errors import CUT_OFF
+from .errors import UNTRUSTED
 from .errors import AnsibleKMSError
 from .errors import changed_meanwhile
 from .errors import cut_off
@@ -53,6 +55,7 @@ from .retries import pauses
 from .retries import transient
 from .stage import Wrapped
 from .wrapping import wrap
+from .wrapping import wrapping_key_problem
 
 _TOKEN_CODES = ("InvalidImportTokenException", "ExpiredImportTokenException")
 _DENIED = "AccessDeniedException"
@@ -374,8 +377,20 @@ class Execution:
         )
         if self.secret is None:
             raise invalid(f"the material for the key {self.request.key_id} is needed, and was not given")
+        self._require_right_key(parameters.public_key, wrapping_key_spec)
         blob = wrap(self.secret.plaintext, parameters.public_key, algorithm)
         self.wrapped = Wrapped(blob, parameters.import_token, parameters.valid_to)
+
+    def _require_right_key(self, public_key: bytes, wrapping_key_spec: str) -> None:
+        """Raises AnsibleKMSError for a wrapping key that KMS would not have sent, or for an endpoint without proof."""
+        require_proved(self.kms.channel, self.request.allow, self.request.key_id)
+        problem = wrapping_key_problem(public_key, wrapping_key_spec)
+        if problem:
+            raise AnsibleKMSError(
+                f"the answer to GetParametersForImport for the key {self.request.key_id} {problem}; this is not what "
+                "KMS answers, so the material was not wrapped; find out who answers",
+                code=UNTRUSTED,
+            )
 
     def _request_of(self, step: Step) -> dict[str, Any]:
         wrapped = self.wrapped or Wrapped(b"", b"")

@@ -27,10 +27,10 @@ _ROOT = 0
 _MOST_LINKS = 40
 
 
-def read_private_file(option: str, path: str, force: bool, largest: int) -> bytes:
+def read_private_file(option: str, path: str, loose: bool, largest: int) -> bytes:
     """The bytes of a file with key material, in plain or wrapped.
 
-    Raises AnsibleKMSError when there is no such regular file, when group or others could read it and force is off, or
+    Raises AnsibleKMSError when there is no such regular file, when group or others could read it and loose is off, or
     when another user could change it or put another file in its place.
     """
     try:
@@ -41,7 +41,7 @@ def read_private_file(option: str, path: str, force: bool, largest: int) -> byte
     except ValueError:
         raise invalid(f"{option} is no path: it holds a nul byte") from None
     try:
-        _check_file(option, path, os.fstat(descriptor), force, largest)
+        _check_file(option, path, os.fstat(descriptor), loose, largest)
         check_opened(option, path, descriptor)
         content = os.read(descriptor, largest)
     finally:
@@ -51,16 +51,16 @@ def read_private_file(option: str, path: str, force: bool, largest: int) -> byte
     return content
 
 
-def _check_file(option: str, path: str, status: os.stat_result, force: bool, largest: int) -> None:
+def _check_file(option: str, path: str, status: os.stat_result, loose: bool, largest: int) -> None:
     if not stat.S_ISREG(status.st_mode):
         kind = "a directory" if stat.S_ISDIR(status.st_mode) else "not a regular file"
         raise invalid(f"{option} {path} is {kind}; give the path of the file that holds the material")
     if status.st_size > largest:
         raise invalid(f"{option} {path} has {status.st_size} bytes, which no key material has")
-    if status.st_mode & 0o077 and not force:
+    if status.st_mode & 0o077 and not loose:
         raise invalid(
             f"{option} {path} has mode {stat.S_IMODE(status.st_mode):04o}, so that group or others can get at "
-            "it; set mode 0600 (and consider the material exposed), or use force"
+            "it; set mode 0600 (and consider the material exposed), or set allow to loose_file"
         )
 
 

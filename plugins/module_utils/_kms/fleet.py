@@ -16,6 +16,8 @@ from typing import Callable
 from typing import TypeVar
 from typing import Union
 
+from .arguments import Spec
+from .arguments import imported_material_spec
 from .errors import AnsibleKMSError
 from .errors import invalid
 from .errors import unexpected
@@ -24,6 +26,9 @@ from .gateway import Gateway
 from .journal import Journal
 from .journal import refuse_unfit
 from .manage import Job
+from .misplaced import misplaced
+from .misplaced import misplaced_problem
+from .misplaced import shown
 from .options import Stage
 from .options import Wish
 from .options import read_stage
@@ -70,10 +75,11 @@ def run(
     def make(gateway: Gateway, wishes: tuple[Sequence[Wish], Stage | None], journal: Journal) -> Fleet:
         return Fleet(gateway, *wishes, journal)
 
-    return managed(options, read, make, connect, check_mode, with_diff, ending=ending)
+    return managed(imported_material_spec(), options, read, make, connect, check_mode, with_diff, ending=ending)
 
 
 def managed(
+    spec: Spec,
     options: Mapping[str, Any],
     read: Callable[[], T],
     make: Callable[[Gateway, T, Journal], Fleet],
@@ -85,11 +91,13 @@ def managed(
 ) -> Outcome:
     """Everything is validated before the connection is made, everything is planned before anything is changed.
 
-    read: what is wished, from the options; raises AnsibleKMSError. make: the jobs for that. quotas: beside those that
-    every call knows, in calls a second by operation. ending: where a request to end the run arrives.
+    spec: the argument spec of the options, by which misplaced material is found. read: what is wished, from the
+    options; raises AnsibleKMSError. make: the jobs for that. quotas: beside those that every call knows, in calls a
+    second by operation. ending: where a request to end the run arrives.
     """
     ending = ending or Ending()
     try:
+        check_misplaced(spec, options)
         wished = read()
         rates = {**quotas, **read_rates(options.get("request_rates"))}
         journal = _journal(options.get("journal_path"), check_mode, ending)
@@ -97,11 +105,12 @@ def managed(
         return _refused(options, error)
     except Exception as error:  # noqa: BLE001 - a traceback could show material
         return _refused(options, unexpected(error, str(options.get("key_id") or "of one of the entries")))
-    fleet = make(Gateway(connect, rates, ending), wished, journal)
+    gateway = Gateway(connect, rates, ending, validate_certs=options.get("validate_certs") is True)
+    fleet = make(gateway, wished, journal)
     fleet.run(check_mode)
     journal.close()
     found = outcome([job.result for job in fleet.jobs], options.get("keys") is not None, with_diff)
-    return replace(found, warnings=found.warnings + journal.warnings)
+    return replace(found, warnings=gateway.warnings + found.warnings + journal.warnings)
 
 
 def _journal(path: str | None, check_mode: bool, ending: Ending) -> Journal:
@@ -111,9 +120,15 @@ def _journal(path: str | None, check_mode: bool, ending: Ending) -> Journal:
     return Journal(None if check_mode else path, ending)
 
 
+def check_misplaced(spec: Spec, options: Mapping[str, Any]) -> None:
+    """Raises AnsibleKMSError for key material in an option that is not made for it."""
+    for name, _text in misplaced(spec, options):
+        raise invalid(misplaced_problem(name))
+
+
 def _refused(options: Mapping[str, Any], error: AnsibleKMSError) -> Outcome:
     """The result of a call in which nothing was asked of KMS."""
-    failed = Result(str(options.get("key_id")), error={"code": error.code, "message": str(error.message)})
+    failed = Result(shown(options.get("key_id")), error={"code": error.code, "message": str(error.message)})
     flat = _flat([failed], options.get("keys") is not None)
     return Outcome(True, {"changed": False, "msg": error.message, "kms_keys": [], **flat})
 

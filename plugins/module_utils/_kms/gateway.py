@@ -13,6 +13,7 @@ from typing import Callable
 from typing import Optional
 
 from .api import Connection
+from .endpoint import channel
 from .pacing import Pacer
 from .pacing import Turns
 from .process import Ending
@@ -22,12 +23,20 @@ Connect = Callable[[Optional[str]], Any]
 
 
 class Gateway:
-    """Hands out connections. Quotas count per Region; a request to end is for all of them."""
+    """Hands out connections. Quotas count per Region; a request to end is for all of them.
+
+    validate_certs: whether connect makes clients that check certificates.
+    """
 
     def __init__(
-        self, connect: Connect, rates: Mapping[str, float] | None = None, ending: Ending | None = None
+        self,
+        connect: Connect,
+        rates: Mapping[str, float] | None = None,
+        ending: Ending | None = None,
+        validate_certs: bool = False,
     ) -> None:
         self._connect = connect
+        self._validate_certs = validate_certs
         self._rates = rates
         self._lock = threading.Lock()
         home = connect(None)
@@ -43,4 +52,10 @@ class Gateway:
             if place not in self._known:
                 self._known[place] = (self._connect(place), Pacer(self._rates, self.pacer.stop))
             client, pacer = self._known[place]
-        return Connection(client, key_id, Turns(pacer))
+        return Connection(client, key_id, Turns(pacer), channel=channel(client, self._validate_certs))
+
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """What is to be said about the endpoints, each once."""
+        ways = [channel(client, self._validate_certs) for client, _pacer in self._known.values()]
+        return tuple(dict.fromkeys(way.warning for way in ways if way.warning))

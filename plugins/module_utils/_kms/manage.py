@@ -20,6 +20,7 @@ from . import lineage
 from . import models
 from . import specs
 from . import stage
+from .endpoint import require_proved
 from .errors import CHANGED_MEANWHILE
 from .errors import CUT_OFF
 from .errors import INVALID_INPUT
@@ -58,6 +59,7 @@ from .read import read_key
 from .read import read_tags
 from .results import Result
 from .stage import Prepared
+from .weakness import refuse_weak
 
 _ASSOCIATED_RE = re.compile(r"\(id: (?P<id>[0-9a-f]{64})\) being imported as NEW_KEY_MATERIAL is already associated")
 
@@ -125,6 +127,8 @@ class Job:
         """Read, prove and plan; changes nothing."""
         request = self.wish.request
         try:
+            self.result = at_endpoint(self.result, self.kms)
+            require_trusted(self.wish, self.kms)
             key = seen = read_key(self.kms, request)
             self.wish = replace(self.wish, request=request.resolved(key.arn))
             self.result = replace(self.result, before=key, after=key)
@@ -284,6 +288,17 @@ def failed_result(request: Request, error: AnsibleKMSError | None) -> Result:
     return Result(request.key_id, error=_error(request, error) if error else None)
 
 
+def at_endpoint(result: Result, kms: api.Connection) -> Result:
+    """The result with the endpoint in it that is asked."""
+    return replace(result, endpoint_url=kms.channel.shown if kms.channel else None)
+
+
+def require_trusted(wish: Wish, kms: api.Connection) -> None:
+    """Raises AnsibleKMSError when there is plaintext that must not be wrapped for who answers there."""
+    if wish.content is not None:
+        require_proved(kms.channel, wish.request.allow, wish.request.key_id)
+
+
 def admitted(wish: Wish, key: Key) -> Secret | None:
     """The material, once everything about it and the key that can be refused has been. Raises AnsibleKMSError."""
     request = wish.request
@@ -294,11 +309,14 @@ def admitted(wish: Wish, key: Key) -> Secret | None:
         return None
     try:
         secret = check(wish.content, key.key_spec, request.key_id, key.region)
+        require_cryptography()
+        if request.state != "absent":
+            # What is only to be deleted may be as it is.
+            refuse_weak(secret, key.key_spec, request.allow, request.key_id)
     except AnsibleKMSError as error:
         if error.code != INVALID_INPUT:
             raise
         raise invalid(f"{wish.given_by}: {error.message}") from None
-    require_cryptography()
     return secret
 
 
@@ -473,4 +491,6 @@ def heal_command(request: Request, key: Key, plan: Plan) -> str | None:
     if request.regions and request.state == "current":
         arguments.append(f"regions={','.join(request.regions)}")
     arguments += _expiry_arguments(request, key, plan)
+    if request.allow:
+        arguments.append(f"allow={','.join(sorted(request.allow))}")
     return f"ansible localhost -m byok.aws.kms_imported_material -a '{' '.join(arguments)}'"

@@ -81,9 +81,9 @@ def decode_base64(option: str, text: str) -> bytes:
     return content
 
 
-def read_file(path: str, force: bool) -> bytes:
+def read_file(path: str, loose: bool) -> bytes:
     """The bytes of key_material_file, read where the module runs. Raises AnsibleKMSError."""
-    return read_private_file("key_material_file", path, force, _LARGEST_FILE)
+    return read_private_file("key_material_file", path, loose, _LARGEST_FILE)
 
 
 def check(content: bytes, key_spec: str, key: str, region: str = "") -> Secret:

@@ -36,6 +36,13 @@ PENDING_MULTI_REGION = "PENDING_MULTI_REGION_IMPORT_AND_ROTATION"
 # How many on-demand rotations KMS grants a key for its whole life (KMS Developer Guide, resource quotas).
 ON_DEMAND_ROTATION_LIMIT = 25
 
+# What is refused for the sake of the material, and what the option allow lets through all the same.
+LOOSE_FILE = "loose_file"
+WEAK_MATERIAL = "weak_material"
+PLAINTEXT_FILE_TRANSFER = "plaintext_file_transfer"
+UNVERIFIED_ENDPOINT = "unverified_endpoint"
+ALLOWABLE = (LOOSE_FILE, WEAK_MATERIAL, PLAINTEXT_FILE_TRANSFER, UNVERIFIED_ENDPOINT)
+
 # The tag that remembers, across a crash, that a key has to be disabled again: KMS enables a key at every import.
 RESTORE_STATE_TAG = "byok:restore-state"
 
@@ -188,8 +195,8 @@ class Request:
     name is resolved, since a name may lead to another key a moment later. expected_account: where the key has to be.
     offered: "plaintext", "wrapped" (EncryptedKeyMaterial with its ImportToken), "prepared" (the same from an earlier
     run) or None. stage: "prepare" when only the preparation is wanted. regions: those of a multi-Region key that are
-    meant; empty for the one Region of the connection. for_rotation: the import into a replica that comes before the
-    rotation of its primary key.
+    meant; empty for the one Region of the connection. allow: those of ALLOWABLE that are not refused. for_rotation: the
+    import into a replica that comes before the rotation of its primary key.
     """
 
     key_id: str
@@ -208,6 +215,7 @@ class Request:
     wait: bool = True
     wait_timeout: int = 120
     force: bool = False
+    allow: frozenset[str] = frozenset()
     regions: tuple[str, ...] = ()
     lift_cut_off: bool = False
     identifier: str | None = None

@@ -27,6 +27,7 @@ from .identifiers import material_id_problem
 from .material import decode_base64
 from .material import read_file
 from .models import EXPIRES
+from .models import LOOSE_FILE
 from .models import NEVER
 from .models import Key
 from .models import Request
@@ -112,8 +113,13 @@ def read_stage(options: Mapping[str, Any]) -> Stage | None:
     if mode == "prepare":
         stage.check_writable(path)
         return Stage(mode, path)
-    prepared = stage.read(path, bool(options.get("force")))
+    prepared = stage.read(path, LOOSE_FILE in allowed(options))
     return Stage(mode, path, prepared, stage.by_alias(prepared))
+
+
+def allowed(options: Mapping[str, Any]) -> frozenset[str]:
+    """The option allow."""
+    return frozenset(options.get("allow") or ())
 
 
 def read_wishes(options: Mapping[str, Any], region: str | None) -> list[Wish]:
@@ -238,7 +244,7 @@ def _content(options: Mapping[str, Any]) -> bytes | None:
     if options.get("key_material") is not None:
         return decode_base64("key_material", options["key_material"])
     if options.get("key_material_file") is not None:
-        return read_file(options["key_material_file"], bool(options.get("force")))
+        return read_file(options["key_material_file"], LOOSE_FILE in allowed(options))
     return None
 
 
@@ -284,6 +290,7 @@ def _request(options: Mapping[str, Any], key_id: str, offered: str | None) -> Re
         wait=options.get("wait") is not False,
         wait_timeout=_default_timeout(options["state"]) if timeout is None else timeout,
         force=bool(options.get("force")),
+        allow=allowed(options),
         regions=_regions(options),
         lift_cut_off=bool(options.get("lift_cut_off")),
         **plain,

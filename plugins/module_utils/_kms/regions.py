@@ -24,7 +24,9 @@ from .errors import unexpected
 from .gateway import Gateway
 from .identifiers import arn_in
 from .manage import Job
+from .manage import at_endpoint
 from .manage import failed_result
+from .manage import require_trusted
 from .models import Key
 from .models import Step
 from .options import ALL_REGIONS
@@ -90,7 +92,9 @@ class Group:
         """Find the Regions, then read, prove and plan in each; changes nothing."""
         request = self.wish.request
         try:
-            key = describe(self.gateway.connection(request.key_id), request)
+            # Before the first call; each Region has an endpoint of its own, at which its job looks.
+            require_trusted(self.wish, self._kms)
+            key = describe(self._kms, request)
             regions = chosen_regions(key, request.regions, request.key_id, request.state)
             problem = _problem(self.wish, key, regions)
             if problem:
@@ -142,6 +146,11 @@ class Group:
         lead = self.members[0].execution if self.members else None
         return lead.plan.steps if lead else ()
 
+    @property
+    def _kms(self) -> api.Connection:
+        """A connection in the Region of the caller."""
+        return self.gateway.connection(self.wish.request.key_id)
+
     def prepare(self) -> None:
         """Everything that interrupts nothing, in every Region."""
         for job in self.members:
@@ -169,7 +178,7 @@ class Group:
     @property
     def result(self) -> Result:
         if self._failure is not None or not self.members:
-            return failed_result(self.wish.request, self._failure)
+            return at_endpoint(failed_result(self.wish.request, self._failure), self._kms)
         return combined(self.wish.request.key_id, [job.result for job in self.members])
 
     @property

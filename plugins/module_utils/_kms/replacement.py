@@ -19,6 +19,7 @@ from . import fleet
 from . import manage
 from . import models
 from . import replacement_find
+from .arguments import key_replacement_spec
 from .canary import Finding
 from .errors import AnsibleKMSError
 from .errors import error_fields
@@ -79,7 +80,17 @@ def run(
     def read() -> Sequence[ReplacementWish]:
         return read_replacements(options, region)
 
-    return fleet.managed(options, read, Replacements, connect, check_mode, with_diff, external_api.RATES, ending)
+    return fleet.managed(
+        key_replacement_spec(),
+        options,
+        read,
+        Replacements,
+        connect,
+        check_mode,
+        with_diff,
+        external_api.RATES,
+        ending,
+    )
 
 
 class Replacements(fleet.Fleet):
@@ -147,6 +158,8 @@ class ReplacementJob(manage.Job):
 
     def _plan(self) -> None:
         wish, request = self.desire, self.desire.request
+        self.result = manage.at_endpoint(self.result, self.kms)
+        manage.require_trusted(wish, self.kms)
         named = replacement_find.read_party(self.kms, request, self._refusal)
         self.desire = replace(wish, request=request.resolved(named.key.arn))
         self.result = replace(self.result, before=named.key, after=named.key)
@@ -358,4 +371,6 @@ def heal_command(wish: ReplacementWish, old: Key) -> str:
     if wish.old_key == DELETE:
         arguments.append(f"pending_window={wish.pending_window}")
     arguments += manage.said_of_expiry(wish.request)
+    if wish.request.allow:
+        arguments.append(f"allow={','.join(sorted(wish.request.allow))}")
     return f"ansible localhost -m byok.aws.kms_key_replacement -a '{' '.join(arguments)}'"

@@ -83,6 +83,7 @@ class Result:
     error: dict[str, Any] | None = None
     regions: tuple[Result, ...] = ()
     replacement: Replacement | None = None
+    endpoint_url: str | None = None
 
     @property
     def region(self) -> str:
@@ -168,6 +169,7 @@ def entry(result: Result) -> dict[str, Any]:
         request_ids=list(result.request_ids),
         cut_off=key.cut_off or None if key is not None else None,
         calls=list(result.calls),
+        endpoint_url=result.endpoint_url,
         error=result.error,
     )
     if result.replacement:

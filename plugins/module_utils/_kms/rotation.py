@@ -23,9 +23,12 @@ from typing import Optional
 
 from . import models
 from . import naming
+from .arguments import imported_material_spec
+from .arguments import key_replacement_spec
 from .errors import INTERRUPTED
 from .errors import REFUSED
 from .identifiers import same_key
+from .misplaced import misplaced
 from .pacing import Pacer
 from .pacing import read_rates
 from .progress import seconds_for
@@ -372,6 +375,12 @@ def _is_about(text: str, names: Sequence[str]) -> bool:
 def _arn_of(facts: Facts, index: int, wish: Mapping[str, Any]) -> str:
     entry = _at(facts.get("preflight"), "kms_keys", index) or {}
     return str(entry.get("key_arn") or _look(facts, index).get("key_arn") or wish["key_id"])
+
+
+def misplaced_options(facts: Facts) -> list[str]:
+    """The names of the options of keys that hold what looks like key material, which nothing may repeat."""
+    spec = {**key_replacement_spec(), **imported_material_spec()}
+    return sorted({name for wish in facts["wishes"] for name, _text in misplaced(spec, wish)})
 
 
 # -- the journal -------------------------------------------------------------------------------------------------------

@@ -209,13 +209,13 @@ _FIELDS = (
 _MAY_BE_NULL = ("name", "key_material_id", "valid_to")
 
 
-def read(path: str, force: bool) -> dict[str, Prepared]:
+def read(path: str, loose: bool) -> dict[str, Prepared]:
     """The preparations by key ARN.
 
     Raises AnsibleKMSError for a file that others can read or exchange, that is none, or that is damaged.
     """
     try:
-        return _read(read_private_file("stage_path", path, force, _LARGEST_FILE))
+        return _read(read_private_file("stage_path", path, loose, _LARGEST_FILE))
     except _DamageError as error:
         raise invalid(f"stage_path {path} {error}; prepare again") from None
 

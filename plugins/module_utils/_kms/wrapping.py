@@ -15,9 +15,11 @@ from typing import Any
 from . import specs
 
 try:
+    from cryptography.exceptions import UnsupportedAlgorithm
     from cryptography.hazmat.primitives import hashes
     from cryptography.hazmat.primitives import keywrap
     from cryptography.hazmat.primitives.asymmetric import padding
+    from cryptography.hazmat.primitives.asymmetric import rsa
     from cryptography.hazmat.primitives.serialization import load_der_public_key
 except ImportError:
     # material.require_cryptography() says so in a sentence before anything gets here.
@@ -40,6 +42,25 @@ def wrap(plaintext: bytes, public_key: bytes, algorithm: str) -> bytes:
         # The order matters: the encrypted one-time key stands first.
         return _oaep(wrapping_key, one_time_key, algorithm) + wrapped
     raise ValueError(f"material cannot be wrapped with {algorithm} here")
+
+
+def wrapping_key_problem(public_key: bytes, wrapping_key_spec: str) -> str | None:
+    """What of a wrapping key (DER SubjectPublicKeyInfo) is not as asked for (RSA_2048, RSA_3072 or RSA_4096), or None.
+
+    The public exponent is odd and between 2**16 and 2**256 (FIPS 186-5, A.1.1); that of KMS is 65537.
+    """
+    try:
+        key: Any = load_der_public_key(public_key)
+    except (ValueError, TypeError, UnsupportedAlgorithm):
+        return "holds no public key"
+    if not isinstance(key, rsa.RSAPublicKey):
+        return f"holds no RSA key, though {wrapping_key_spec} was asked for"
+    if key.key_size != specs.RSA_BITS.get(wrapping_key_spec):
+        return f"holds an RSA key of {key.key_size} bits, though {wrapping_key_spec} was asked for"
+    exponent = key.public_numbers().e
+    if exponent % 2 == 0 or not 1 << 16 < exponent < 1 << 256:
+        return "holds an RSA key with a public exponent that is not odd and 65537 or more"
+    return None
 
 
 def _oaep(wrapping_key: Any, plaintext: bytes, algorithm: str) -> bytes:

@@ -26,6 +26,7 @@ module "material" {
   lift_cut_off                    = try(var.material.lift_cut_off, false)
   delete_material_on_destroy      = try(var.material.delete, true)
   delete_all_materials_on_destroy = try(var.material.delete_all, false)
+  allow                           = try(var.material.allow, [])
   connection                      = try(var.material.connection, {})
   expected_account                = try(var.material.account, null)
   ansible_playbook                = var.material.ansible_playbook

@@ -40,6 +40,7 @@ module "material" {
   renew_before_days               = var.renew_before_days
   delete_material_on_destroy      = var.delete_material_on_destroy
   delete_all_materials_on_destroy = var.delete_all_materials_on_destroy
+  allow                           = var.allow
   connection                      = var.connection
   expected_account                = var.expected_account
   ansible_playbook                = var.ansible_playbook

@@ -71,6 +71,10 @@ variable "delete_all_materials_on_destroy" {
   type = bool
 }
 
+variable "allow" {
+  type = list(string)
+}
+
 variable "connection" {
   type = map(string)
 }

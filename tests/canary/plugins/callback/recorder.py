@@ -29,7 +29,8 @@ class CallbackModule(CallbackBase):
     CALLBACK_NEEDS_ENABLED = True
 
     def _record(self, result, **_options):
-        line = {"task": result._task.get_name(), "result": result._result}
+        # The fields of the task hold its options, as the worker that ran it has left them.
+        line = {"task": result._task.get_name(), "result": result._result, "fields": result._task_fields}
         with open(os.environ["CANARY_RECORD"], "a", encoding="utf-8") as file:
             file.write(json.dumps(line, default=repr) + "\n")
 

@@ -129,13 +129,13 @@ def test_a_file_is_read_as_it_is(secret_file, content):
 
 
 @pytest.mark.parametrize("mode", [0o640, 0o604, 0o620, 0o602, 0o610, 0o601, 0o644, 0o660, 0o777])
-def test_a_file_that_others_get_at_is_refused_unless_forced(secret_file, mode):
+def test_a_file_that_others_get_at_is_refused_unless_allowed(secret_file, mode):
     path = secret_file(mode=mode)
     message = refusal(KEY32, material.read_file, path, False)
     assert f"key_material_file {path}" in message
     assert f"{mode:04o}" in message
     assert "0600" in message
-    assert "force" in message
+    assert "set allow to loose_file" in message
     assert material.read_file(path, True) == KEY32
 
 

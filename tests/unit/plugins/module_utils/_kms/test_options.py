@@ -18,6 +18,7 @@ from ansible_collections.byok.aws.plugins.module_utils._kms.models import Reques
 from ansible_collections.byok.aws.plugins.module_utils._kms.options import DEFAULT_WAIT_TIMEOUT
 from ansible_collections.byok.aws.plugins.module_utils._kms.options import client_config
 from ansible_collections.byok.aws.plugins.module_utils._kms.options import read_wish
+from ansible_collections.byok.aws.plugins.module_utils._kms.options import read_wishes
 from ansible_collections.byok.aws.plugins.module_utils._kms.texts import printable
 from ansible_collections.byok.aws.tests.unit.plugins.module_utils._kms.builders import ALIAS
 from ansible_collections.byok.aws.tests.unit.plugins.module_utils._kms.builders import ARN
@@ -133,7 +134,24 @@ def test_material_from_a_file(tmp_path):
     path.chmod(0o644)
     with pytest.raises(AnsibleKMSError, match=f"key {ALIAS}: key_material_file .* 0644"):
         read_wish({**UNSET, "key_material_file": str(path)}, REGION)
-    assert read_wish({**UNSET, "key_material_file": str(path), "force": True}, REGION).content == PLAIN
+    with pytest.raises(AnsibleKMSError, match="set allow to loose_file"):
+        read_wish({**UNSET, "key_material_file": str(path), "force": True, "allow": ["weak_material"]}, REGION)
+    assert read_wish({**UNSET, "key_material_file": str(path), "allow": ["loose_file"]}, REGION).content == PLAIN
+
+
+@pytest.mark.parametrize(
+    ("top", "entry", "wanted"),
+    [
+        (None, None, set()),
+        (["loose_file"], None, {"loose_file"}),
+        (None, ["loose_file", "weak_material"], {"loose_file", "weak_material"}),
+        (["loose_file"], ["weak_material"], {"weak_material"}),
+        (["loose_file"], [], set()),
+    ],
+)
+def test_an_entry_says_anew_what_is_allowed(top, entry, wanted):
+    options = {**PRESENT, "key_id": None, "allow": top, "keys": [{"key_id": ALIAS, "allow": entry}]}
+    assert read_wishes(options, REGION)[0].request.allow == wanted
 
 
 REFUSALS = [

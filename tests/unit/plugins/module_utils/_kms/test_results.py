@@ -60,6 +60,7 @@ FIELDS = {
     "skip_reason",
     "unavailable_seconds",
     "request_ids",
+    "endpoint_url",
     "error",
 }
 
@@ -75,6 +76,7 @@ def test_an_entry_has_every_field_of_the_contract():
         key_material_id=A,
         request_ids=("1-2-3",),
         calls=({"operation": "ImportKeyMaterial"},),
+        endpoint_url="https://kms.eu-central-1.amazonaws.com",
     )
     assert entry(result) == {
         "key_id": KEY_ID,
@@ -99,6 +101,7 @@ def test_an_entry_has_every_field_of_the_contract():
         "request_ids": ["1-2-3"],
         "cut_off": None,
         "calls": [{"operation": "ImportKeyMaterial"}],
+        "endpoint_url": "https://kms.eu-central-1.amazonaws.com",
         "error": None,
     }
     assert set(entry(result)) >= FIELDS

@@ -113,7 +113,7 @@ def test_what_is_written_is_read_again_and_replaces_what_was_there(tmp_path: Pat
 
     stage.write(str(path), kept)
 
-    assert stage.read(str(path), force=False) == {KEY.arn: kept[0], OTHER_ARN: kept[1]}
+    assert stage.read(str(path), loose=False) == {KEY.arn: kept[0], OTHER_ARN: kept[1]}
     assert path.stat().st_mode & 0o777 == 0o600
     assert [one.name for one in tmp_path.iterdir()] == ["stage"]
 
@@ -122,7 +122,7 @@ def test_an_instant_of_another_zone_is_kept_as_utc(tmp_path: Path) -> None:
     local = (KEY.now + DAY).astimezone(timezone(timedelta(hours=14)))
     stage.write(str(tmp_path / "stage"), [until(local)])
 
-    assert stage.read(str(tmp_path / "stage"), force=False)[KEY.arn].wrapped.valid_to == local
+    assert stage.read(str(tmp_path / "stage"), loose=False)[KEY.arn].wrapped.valid_to == local
     assert json.loads((tmp_path / "stage").read_text())["keys"][0]["valid_to"].endswith("+00:00")
 
 
@@ -137,7 +137,7 @@ def test_a_failed_write_leaves_the_older_file(tmp_path: Path, monkeypatch: pytes
     with pytest.raises(AnsibleKMSError, match="No space left on device"):
         stage.write(str(path), [])
 
-    assert len(stage.read(str(path), force=False)) == 1
+    assert len(stage.read(str(path), loose=False)) == 1
     assert [one.name for one in tmp_path.iterdir()] == ["stage"]
 
 
@@ -164,7 +164,7 @@ def fixture_path(tmp_path: Path) -> Path:
 
 def refusal(path: Path) -> str:
     with pytest.raises(AnsibleKMSError) as caught:
-        stage.read(str(path), force=False)
+        stage.read(str(path), loose=False)
     message = str(caught.value)
     assert message.startswith(f"stage_path {path} ") and message.endswith("; prepare again")
     return message
@@ -318,7 +318,7 @@ def test_a_huge_file_is_not_read(path: Path, monkeypatch: pytest.MonkeyPatch) ->
     monkeypatch.setattr(stage, "_LARGEST_FILE", 100)
 
     with pytest.raises(AnsibleKMSError, match=r"stage_path .* has [0-9]+ bytes"):
-        stage.read(str(path), force=False)
+        stage.read(str(path), loose=False)
 
 
 # -- other users -------------------------------------------------------------------------------------------------------
@@ -327,7 +327,7 @@ def test_a_huge_file_is_not_read(path: Path, monkeypatch: pytest.MonkeyPatch) ->
 def test_it_is_neither_read_nor_written_where_others_can_exchange_it(path: Path) -> None:
     path.parent.chmod(0o777)
 
-    for use in (stage.check_writable, lambda name: stage.read(name, force=True)):
+    for use in (stage.check_writable, lambda name: stage.read(name, loose=True)):
         with pytest.raises(AnsibleKMSError, match="mode 0777, so that group or others can put another file there"):
             use(str(path))
 

@@ -136,7 +136,38 @@ def test_other_algorithms_are_refused_by_name(algorithm):
     assert leaks(everything_said(caught.value), PLAINTEXT) == []
 
 
-def test_any_public_exponent_is_taken():
-    numbers = rsa.RSAPublicNumbers(3, rsa_private_key(2048).public_key().public_numbers().n)
-    key = numbers.public_key().public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
-    assert len(wrapping.wrap(PLAINTEXT, key, "RSAES_OAEP_SHA_256")) == 256
+def with_exponent(exponent, bits=4096):
+    """A public key with another exponent; where the library makes none, the last byte is changed behind its back."""
+    modulus = rsa_private_key(bits).public_key().public_numbers().n
+    possible = rsa.RSAPublicNumbers(max(exponent | 1, 3), modulus).public_key()
+    encoding = possible.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
+    return encoding[:-1] + (exponent & 0xFF).to_bytes(1, "big")
+
+
+@pytest.mark.parametrize("bits", BITS)
+def test_the_wrapping_key_that_was_asked_for_has_no_problem(bits):
+    assert wrapping.wrapping_key_problem(public(bits), f"RSA_{bits}") is None
+    assert wrapping.wrapping_key_problem(with_exponent(2**17 + 1, bits), f"RSA_{bits}") is None
+
+
+@pytest.mark.parametrize(
+    ("key", "said"),
+    [
+        (public(2048), "of 2048 bits, though RSA_4096"),
+        (public(3072), "of 3072 bits, though RSA_4096"),
+        (encoded_public(private_key("ECC_NIST_P256")), "no RSA key"),
+        (encoded_public(private_key("ECC_NIST_EDWARDS25519")), "no RSA key"),
+        (with_exponent(3), "exponent"),
+        (with_exponent(257), "exponent"),
+        (with_exponent(65535), "exponent"),
+        (with_exponent(2**256 + 1), "exponent"),
+        # Some versions of the library take such a key for none at all.
+        (with_exponent(1), "holds"),
+        (with_exponent(65538), "holds"),
+        (b"", "holds no public key"),
+        (b"\x30\x80", "holds no public key"),
+        (encoded(private_key("RSA_2048")), "holds no public key"),
+    ],
+)
+def test_wrapping_keys_that_were_not_asked_for(key, said):
+    assert said in wrapping.wrapping_key_problem(key, "RSA_4096")
