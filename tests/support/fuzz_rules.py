@@ -13,6 +13,7 @@ from datetime import datetime
 from datetime import timedelta
 from typing import Any
 
+from ansible.module_utils.common import warnings as ansible_warnings
 from fuzz_tasks import Task
 from fuzz_tasks import Trouble
 from fuzz_world import CUT_OFF
@@ -56,19 +57,24 @@ class Story:
         self.before = world.views()
         emulator.config(lag_seconds=LAG if self.trouble.lag else 0)
         mark = world.lab.mark()
-        self.predicted = world.lab.run(check_mode=True, **self.options)
+        self.predicted = self._run(check_mode=True)
         self.checked = world.lab.calls(mark)
         emulator.faults([one.rule() for one in self.trouble.faults])
         mark = world.lab.mark()
-        self.result = world.lab.run(**self.options)
+        self.result = self._run()
         self.done = world.carried_out(mark)
         emulator.faults([])
         self.after = self._settled()
         mark = world.lab.mark()
-        self.again = world.lab.run(**self.options)
+        self.again = self._run()
         self.done_again = world.carried_out(mark)
         self.at_last = self._settled()
         return self
+
+    def _run(self, check_mode: bool = False) -> dict[str, Any]:
+        # Ansible keeps the warnings of a process, which is one run of a module elsewhere.
+        ansible_warnings._global_warnings.clear()
+        return self.world.lab.run(check_mode=check_mode, **self.options)
 
     def _settled(self) -> dict[str, View]:
         lag = self.trouble.lag
@@ -114,7 +120,7 @@ class Story:
 
 def broken(story: Story) -> list[str]:
     """The rules that the story breaks."""
-    rules = (_honest, _only_reads, _predicts, _tells, _keeps, _stays_cut_off, _stays_disabled, _holds, _silent)
+    rules = (_honest, _only_reads, _predicts, _tells, _keeps, _stays_cut_off, _stays_disabled, _holds, _warns, _silent)
     return [f"{rule.__name__.strip('_')}: {sentence}" for rule in rules for sentence in rule(story)]
 
 
@@ -228,14 +234,17 @@ def _holds(story: Story) -> Iterator[str]:
         yield from _there(story)
     if story.task.state == "current":
         view = story.after[HOME]
-        if view.state != "Enabled" and story.before[HOME].state != "Disabled" and not _kept_disabled(story):
-            yield f"the key is {view.state} with state current"
         if view.current and story.target() != view.current:
             yield f"{story.task.given} ({story.target()}) is not current, {view.current} is"
 
 
-def _kept_disabled(story: Story) -> bool:
-    return story.world.blueprint.restore == story.task.given
+def _warns(story: Story) -> Iterator[str]:
+    """That a key stays PendingImport is said of the keys that do."""
+    if story.failed or story.task.state == "absent" or story.task.regions or _left_alone(story):
+        return
+    stays = story.after[story.meant[0]].state == "PendingImport"
+    if stays != any("stays PendingImport" in str(one) for one in story.result.get("warnings", [])):
+        yield f"the key {'stays' if stays else 'does not stay'} PendingImport, the warnings: {story.result['warnings']}"
 
 
 def _left_alone(story: Story) -> bool:
@@ -291,9 +300,9 @@ def _lasts(story: Story, region: str, valid_to: datetime | None) -> Iterator[str
 def _silent(story: Story) -> Iterator[str]:
     """The second run changes nothing, and a run after a failure does not make it worse."""
     if story.failed:
-        if story.again.get("failed") and story.trouble.faults and not story.predicted.get("failed"):
-            if not story.uncertain:
-                yield f"the run after the failure failed, too: {story.again['msg']}"
+        possible = not story.predicted.get("failed") and not story.uncertain
+        if possible and story.again.get("failed"):
+            yield f"the run after the failure failed, too: {story.again['msg']}"
         return
     if story.again.get("failed"):
         yield f"the second run failed: {story.again['msg']}"
@@ -303,6 +312,9 @@ def _silent(story: Story) -> Iterator[str]:
 
 def _documented(story: Story) -> bool:
     """What the documentation of the module names as not idempotent."""
+    if story.trouble.lag and set(story.again["operations"]) <= {"TagResource", "UntagResource"}:
+        # Nobody waits until a tag shows.
+        return True
     if story.task.all_materials and story.before[HOME].state in DELETION_STATES:
         # Nothing shows whether a key that waits for its deletion still holds its one material.
         return story.world.blueprint.spec != SYMMETRIC

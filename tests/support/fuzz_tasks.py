@@ -79,7 +79,8 @@ class Task:
         if not self.wrapped:
             return {"key_material": b64(material(spec, label))}
         try:
-            made = wrapped(world.client(self.at), world.key_id, spec, material(spec, label))
+            place = self.regions[0] if self.regions and self.regions[0] != "all" else self.at
+            made = wrapped(world.client(place), world.key_id, spec, material(spec, label))
         except ClientError:
             # KMS gives no parameters for a key that waits for its deletion.
             made = {"EncryptedKeyMaterial": bytes(512), "ImportToken": bytes(512)}

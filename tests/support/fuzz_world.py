@@ -31,7 +31,7 @@ LONG_TEXT = "a description of another tool that leaves no room for ours " * 4
 # How long material lasts from its import. What expires has done so before the task begins, the rest goes on.
 LASTS = {"none": None, "over": timedelta(minutes=10), "near": timedelta(hours=3), "far": timedelta(days=200)}
 # Emulated seconds. Far more than what passes on a slow machine between two looks.
-ROTATION, LAG = 2000, 30
+ROTATION, LAG = 400, 30
 
 
 @dataclass(frozen=True)
@@ -76,7 +76,9 @@ def blueprints(draw: st.DrawFn, replicas: bool = False) -> Blueprint:
     """Keys as they may be met; for KMS impossible ones are made possible."""
     spec = draw(st.sampled_from([SYMMETRIC] * 5 + ["HMAC_256", "RSA_2048", "ECC_NIST_P256"]))
     symmetric = spec == SYMMETRIC
-    labels = "abc"[: draw(st.sampled_from([0, 1, 1, 1, 2, 2, 3] if symmetric else [0, 1, 1, 1]))]
+    # Only a key with material can be replicated.
+    empty = [] if replicas else [0]
+    labels = "abc"[: draw(st.sampled_from(empty + [1, 1, 1] + ([2, 2, 3] if symmetric else [])))]
     history = tuple(draw(_entries(label, symmetric)) for label in labels)
     whole = all(not one.lost and one.lasts != "over" for one in history)
     staged = draw(st.none() | _entries("d", True)) if history and symmetric else None
@@ -219,8 +221,6 @@ class World:
         self.lab.emulator.config(rotation_seconds=0, transient_seconds=0)
         multi = {"MultiRegion": True} if plan.replicas else {}
         self.key_id = self.lab.empty_key(plan.spec, **multi)
-        for region in self.regions[1:]:
-            self.client().replicate_key(KeyId=self.key_id, ReplicaRegion=region)
         for number, entry in enumerate(plan.history):
             self._add(entry, first=number == 0)
             if number:
@@ -244,6 +244,8 @@ class World:
         kind = None if first or self.blueprint.spec != SYMMETRIC else "NEW_KEY_MATERIAL"
         self.ids[entry.label] = str(self._import(entry, HOME, kind))
         for region in self.regions[1:]:
+            if first:
+                self.client().replicate_key(KeyId=self.key_id, ReplicaRegion=region)
             self._import(entry, region, None)
 
     def _import(self, entry: Entry, region: str, kind: str | None, named: str | None = None) -> str | None:
