@@ -13,7 +13,6 @@ from datetime import datetime
 from datetime import timedelta
 from typing import Any
 
-from ansible.module_utils.common import warnings as ansible_warnings
 from fuzz_tasks import Task
 from fuzz_tasks import Trouble
 from fuzz_world import CUT_OFF
@@ -57,24 +56,19 @@ class Story:
         self.before = world.views()
         emulator.config(lag_seconds=LAG if self.trouble.lag else 0)
         mark = world.lab.mark()
-        self.predicted = self._run(check_mode=True)
+        self.predicted = world.lab.run(check_mode=True, **self.options)
         self.checked = world.lab.calls(mark)
         emulator.faults([one.rule() for one in self.trouble.faults])
         mark = world.lab.mark()
-        self.result = self._run()
+        self.result = world.lab.run(**self.options)
         self.done = world.carried_out(mark)
         emulator.faults([])
         self.after = self._settled()
         mark = world.lab.mark()
-        self.again = self._run()
+        self.again = world.lab.run(**self.options)
         self.done_again = world.carried_out(mark)
         self.at_last = self._settled()
         return self
-
-    def _run(self, check_mode: bool = False) -> dict[str, Any]:
-        # Ansible keeps the warnings of a process, which is one run of a module elsewhere.
-        ansible_warnings._global_warnings.clear()
-        return self.world.lab.run(check_mode=check_mode, **self.options)
 
     def _settled(self) -> dict[str, View]:
         lag = self.trouble.lag
