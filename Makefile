@@ -5,6 +5,7 @@
 #   make test     everything that has to hold; `make units`, `make lint` and so on run one part of it
 #   make quick    of it what a minute suffices for: to be run again and again while one works
 #   make bench    how long things take
+#   make fuzz     random tasks on random keys, other ones each time; ARGS="--fuzz-examples=5000 --hypothesis-seed=7"
 #   make matrix   unit and module tests on every supported ansible-core for which a Python is there
 #   make lock     pin every Python package, with hashes: scripts/requirements/*.txt, made from the *.in beside them
 #   make clean    throw away .build, where all of the above keep what they install and write
@@ -17,13 +18,13 @@ export PYTHON
 
 PARTS := ansible-lint bench canary demo docs emulator examples integration module molecule report role sanity scripts terraform types units
 
-.PHONY: all help test quick lint importer matrix lock clean $(PARTS)
+.PHONY: all help test quick lint fuzz importer matrix lock clean $(PARTS)
 
 all: test
 
 help:
 	@sed -n 's/^#   //p' Makefile
-	@echo "parts: $(sort $(PARTS) lint importer)"
+	@echo "parts: $(sort $(PARTS) lint fuzz importer)"
 
 test:
 	@scripts/run-gates
@@ -37,6 +38,9 @@ $(PARTS):
 lint:
 	@scripts/gate lint
 	@scripts/gate ansible-lint
+
+fuzz:
+	@scripts/gate fuzz --fuzz-examples=500 $(ARGS)
 
 importer:
 	@scripts/gate importer

@@ -43,6 +43,7 @@ GATES = (
     Gate("terraform", "the Terraform modules, by the real binary, against the emulator"),
     Gate("emulator", "the emulator against what AWS was seen to do"),
     Gate("role", "the rotation role against the emulator"),
+    Gate("fuzz", "random tasks on random keys, the same at every run"),
     Gate("canary", "no secret in any output, file or process"),
     Gate("integration", "ansible-test integration against the emulator", lane="ansible-test"),
     Gate("examples", "what the documentation shows, carried out"),

@@ -26,7 +26,7 @@ def plan_absent(request: Request, key: Key, evidence: Evidence) -> Plan:
         plan = _named(request, key, request.key_material_id)
     else:
         plan = _current(key)
-    if not plan.changed or not request.offered or plan.steps[0].operation == "TagResource":
+    if not request.offered:
         return plan
     return _proved_first(request, key, evidence, plan)
 
@@ -129,7 +129,11 @@ def _is_staged(key: Key, key_material_id: str | None) -> bool:
 
 def _proved_first(request: Request, key: Key, evidence: Evidence, plan: Plan) -> Plan:
     """The caller gave the material too: it must be the one that is deleted, or it could not be restored from this."""
-    target = plan.steps[0].key_material_id
+    lost = [step for step in plan.steps if step.operation == "DeleteImportedKeyMaterial" and step.changes]
+    if not lost:
+        # Nothing is there that could be lost, and a proof by import would put into the key what is to be kept out.
+        return plan
+    target = lost[0].key_material_id
     if evidence.verdict == "mismatch" or (evidence.key_material_id and evidence.key_material_id != target):
         return Plan(
             steps=plan.steps,

@@ -324,6 +324,32 @@ ABSENT = [
         text=None,
         **GONE,
     ),
+    # Nothing is there that could be lost, and a proof by import would bring back what is to be kept out.
+    *(
+        Row(
+            f"proved, all, nothing left, {name}",
+            proved(all_materials=True),
+            found,
+            evidence,
+            do=do,
+            state=PENDING_IMPORT,
+            skip=PENDING_IMPORT,
+        )
+        for evidence in (unknown(), mismatch())
+        for name, found, do in (
+            (f"symmetric {evidence.verdict}", BOTH_GONE, ("delete B", "delete A", "mark")),
+            (f"empty {evidence.verdict}", empty(), ("delete", "mark")),
+            (f"HMAC {evidence.verdict}", hmac_key(key_state=PENDING_IMPORT), ("delete", "mark")),
+        )
+    ),
+    Row(
+        "proved, all, the current one lost",
+        proved(all_materials=True),
+        pending(old(A), gone(own(B))),
+        unknown(),
+        do=("prove A", "delete B", "delete A", "mark"),
+        **GONE,
+    ),
     Row("other material", proved(), key(own()), mismatch(), refusal=(ALIAS, "restored", "force")),
     Row("other material, forced", proved(force=True), key(own()), mismatch(), do=("delete A",), **GONE),
     Row("other material, RSA", proved(), rsa_key(), mismatch("public_key", None), refusal=(ALIAS, "restored")),
