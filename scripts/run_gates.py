@@ -188,5 +188,11 @@ def main(names: list[str]) -> int:
     return 0
 
 
+def terminated(_number: int, _frame: object) -> None:
+    """End as after Ctrl-C: with the gates that run."""
+    sys.exit(128 + signal.SIGTERM)
+
+
 if __name__ == "__main__":
+    signal.signal(signal.SIGTERM, terminated)
     sys.exit(main(sys.argv[1:]))

@@ -5,8 +5,11 @@
 
 from __future__ import annotations
 
+import os
 import re
 import subprocess
+import sys
+import time
 from pathlib import Path
 
 import prepare
@@ -79,6 +82,21 @@ def test_a_gate_that_hangs_is_stopped(root, monkeypatch, capsys):
     monkeypatch.setattr(run_gates, "TIMEOUT", 1)
     assert run_gates.main([]) == 1
     assert "Stopped after 1 seconds." in capsys.readouterr().out
+
+
+def test_whoever_stops_the_run_stops_its_gates(root):
+    (root / "scripts" / "gate").write_text("#!/bin/sh\necho $$ >pid\nexec sleep 1000\n")
+    project = Path(__file__).parents[2]
+    program = "import pathlib, prepare, sys; prepare.ROOT = pathlib.Path(sys.argv.pop(1)); sys.argv[0] = 'run_gates.py'"
+    program += "; import runpy; runpy.run_module('run_gates', run_name='__main__')"
+    command = [sys.executable, "-c", program, str(root), "lint"]
+    with subprocess.Popen(command, cwd=root, env={**os.environ, "PYTHONPATH": str(project / "scripts")}) as run:
+        while not (root / "pid").exists() or not (root / "pid").read_text().strip():
+            time.sleep(0.05)
+        run.terminate()
+    assert run.returncode == 143
+    with pytest.raises(ProcessLookupError):
+        os.kill(int((root / "pid").read_text()), 0)
 
 
 def test_lanes_and_predecessors_are_waited_for():
