@@ -153,8 +153,14 @@ def fixture_client(monkeypatch):
         for name, value in environment.items():
             monkeypatch.setenv(name, value)
         session = botocore.session.Session()
+        # With credentials at hand nobody is asked for any, not even through a proxy.
         return session.create_client(
-            "kms", region_name="eu-central-1", endpoint_url=url, config=botocore.config.Config(**config)
+            "kms",
+            region_name="eu-central-1",
+            endpoint_url=url,
+            aws_access_key_id="testing",
+            aws_secret_access_key="testing",
+            config=botocore.config.Config(**config),
         )
 
     return make
