@@ -56,6 +56,6 @@ def virtual(lab, monkeypatch):
     for module in (execute, botocore.waiter, cloud):
         monkeypatch.setattr(module, "time", time)
     monkeypatch.setattr(pacing, "QUOTAS", dict.fromkeys(pacing.QUOTAS, 10_000))
-    monkeypatch.setattr(waiters, "STATE_DELAY", 10)
+    monkeypatch.setattr(waiters, "STATE_DELAY", 5)
     monkeypatch.setattr(waiters, "ROTATION_DELAY", 200)
     return time

@@ -10,19 +10,12 @@ import fuzz_rules
 from fuzz_tasks import Trouble
 from fuzz_tasks import tasks
 from fuzz_tasks import troubles
-from fuzz_world import World
 from fuzz_world import blueprints
 from hypothesis import given
 from hypothesis import settings
 from hypothesis import strategies as st
 
 CALM = Trouble()
-
-
-def tell(virtual, blueprint, task, trouble=CALM):
-    """The story of one task on one key of its own."""
-    lab = virtual.begin()
-    return fuzz_rules.Story(World(lab, virtual, blueprint).build(), task, trouble).tell()
 
 
 def no_rule_is_broken(virtual, number, replicas, trouble):
@@ -32,7 +25,7 @@ def no_rule_is_broken(virtual, number, replicas, trouble):
         blueprint = data.draw(blueprints(replicas), label="key")
         task = data.draw(tasks(blueprint), label="task")
         met = data.draw(trouble, label="trouble")
-        story = tell(virtual, blueprint, task, met)
+        story = fuzz_rules.told(virtual, blueprint, task, met)
         sentences = fuzz_rules.broken(story)
         assert not sentences, "\n".join(sentences)
 

@@ -31,7 +31,7 @@ LONG_TEXT = "a description of another tool that leaves no room for ours " * 4
 # How long material lasts from its import. What expires has done so before the task begins, the rest goes on.
 LASTS = {"none": None, "over": timedelta(minutes=10), "near": timedelta(hours=3), "far": timedelta(days=200)}
 # Emulated seconds. Far more than what passes on a slow machine between two looks.
-ROTATION, LAG = 400, 30
+ROTATION, LAG = 400, 15
 
 
 @dataclass(frozen=True)

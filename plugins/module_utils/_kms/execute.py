@@ -218,6 +218,9 @@ class Execution:
             self.lost_at = self.lost_at or clock.now()
 
     def _disable(self, step: Step) -> None:
+        if self.key.key_state == models.PENDING_IMPORT:
+            # The bytes were another material than the plan took them for, and KMS refuses this while any is missing.
+            return
         # Until it is done the key is enabled that must not be.
         self._change(step, {"KeyId": self.key.arn}, patient=True)
 
@@ -319,7 +322,8 @@ class Execution:
         self._change(step, {"KeyId": self.key.arn, "TagKeys": [models.CUT_OFF_TAG]})
 
     def _forget(self, step: Step) -> None:
-        if self.tagged:
+        # A key that is not whole is disabled by the run that makes it so: the tag remembers that.
+        if self.tagged and self.key.key_state != models.PENDING_IMPORT:
             self._change(step, {"KeyId": self.key.arn, "TagKeys": [models.RESTORE_STATE_TAG]})
 
     def _import(self, step: Step) -> None:
