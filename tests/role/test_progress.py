@@ -10,9 +10,8 @@ Real runs of ansible-playbook with nothing enabled that is not by default, side 
 from __future__ import annotations
 
 import json
+import os
 import re
-import subprocess
-import sys
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -22,6 +21,7 @@ from typing import Any
 
 import playbook_runner
 import pytest
+import warm
 from emulator_process import EmulatorProcess
 from lab import Lab
 from materials import import_elsewhere
@@ -49,40 +49,42 @@ class Seen:
     told: list[tuple[str, int]] = field(default_factory=list)
 
 
-def play(root: Path, *arguments: str, keys: int = 2, rates: dict[str, int] | None = None, **keywords: Any) -> Seen:
+def play(
+    lab: Lab, root: Path, *arguments: str, keys: int = 2, rates: dict[str, int] | None = None, **keywords: Any
+) -> Seen:
     """Cut keys off with one task, and listen."""
-    with EmulatorProcess() as emulator:
-        lab = Lab(emulator, emulator.client())
-        seen = Seen([lab.empty_key() for _number in range(keys)])
-        for key_id in seen.key_ids:
-            import_elsewhere(lab.kms, key_id, SYMMETRIC, material(SYMMETRIC))
-        options = {"keys": [{"key_id": one} for one in seen.key_ids], "state": "absent"}
-        task = {"name": "Cut them off", MODULE: {**options, **({"request_rates": rates} if rates else {})}, **keywords}
-        book = root / "play.json"
-        book.write_text(json.dumps([{"hosts": "localhost", "gather_facts": False, "tasks": [task]}]))
-        listen(seen, lab, root, [*arguments, str(book)])
+    seen = Seen([lab.empty_key() for _number in range(keys)])
+    for key_id in seen.key_ids:
+        import_elsewhere(lab.kms, key_id, SYMMETRIC, material(SYMMETRIC))
+    options = {"keys": [{"key_id": one} for one in seen.key_ids], "state": "absent"}
+    task = {"name": "Cut them off", MODULE: {**options, **({"request_rates": rates} if rates else {})}, **keywords}
+    book = root / "play.json"
+    book.write_text(json.dumps([{"hosts": "localhost", "gather_facts": False, "tasks": [task]}]))
+    listen(seen, lab, root, [*arguments, str(book)])
     return seen
 
 
 def listen(seen: Seen, lab: Lab, root: Path, arguments: list[str]) -> None:
     """Run ansible-playbook, and note when it says what."""
     settings = {"AWS_ENDPOINT_URL_KMS": lab.emulator.url, "AWS_REGION": "us-east-1"}
-    with open(root / "stdout", "w") as stdout:
-        process = subprocess.Popen(
-            [sys.executable, "-m", "ansible", "playbook", *arguments],
-            cwd=root,
-            env=playbook_runner.clean_environment(root, **settings),
-            stdin=subprocess.DEVNULL,
-            stdout=stdout,
-            stderr=subprocess.PIPE,
-            text=True,
-        )
-        assert process.stderr is not None
-        for line in process.stderr:
+    environment = playbook_runner.clean_environment(root, **settings)
+    reader, writer = os.pipe()
+
+    def run() -> int:
+        try:
+            with open(root / "stdout", "w") as stdout:
+                return warm.prepared(environment).run_playbook(arguments, root, environment, stdout.fileno(), writer)
+        finally:
+            os.close(writer)
+
+    with ThreadPoolExecutor(1) as pool, open(reader) as stderr:
+        status = pool.submit(run)
+        for line in stderr:
             seen.stderr += line
             if "keys done" in line:
-                seen.told.append((line.strip(), len(lab.emulator.calls("DeleteImportedKeyMaterial"))))
-        seen.status = process.wait()
+                deleted = [call["key"] for call in lab.emulator.calls("DeleteImportedKeyMaterial")]
+                seen.told.append((line.strip(), len([key for key in deleted if key.split("/")[-1] in seen.key_ids])))
+        seen.status = status.result()
     seen.stdout = (root / "stdout").read_text()
 
 
@@ -97,9 +99,10 @@ RUNS: dict[str, tuple[tuple[str, ...], dict[str, Any]]] = {
 
 @pytest.fixture(scope="module")
 def runs(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Seen]]:
-    with ThreadPoolExecutor() as pool:
+    with EmulatorProcess() as emulator, ThreadPoolExecutor() as pool:
+        lab = Lab(emulator, emulator.client())
         started = {
-            name: pool.submit(play, tmp_path_factory.mktemp("run"), *arguments, **options)
+            name: pool.submit(play, lab, tmp_path_factory.mktemp("run"), *arguments, **options)
             for name, (arguments, options) in RUNS.items()
         }
         yield {name: future.result() for name, future in started.items()}

@@ -47,6 +47,18 @@ _ALONE = threading.Lock()
 CONNECTION = {"region": "us-east-1", "access_key": "testing", "secret_key": "testing-secret"}
 
 
+@contextlib.contextmanager
+def _prints_into(output: io.StringIO) -> Iterator[None]:
+    """Take what a module prints. Its result even where sys.stdout is another's, as pytest's is beside a thread."""
+    basic.print = functools.partial(print, file=output)  # type: ignore[attr-defined]
+    beside = threading.current_thread() is not threading.main_thread()
+    try:
+        with contextlib.nullcontext() if beside else contextlib.redirect_stdout(output):
+            yield
+    finally:
+        del basic.print  # type: ignore[attr-defined]
+
+
 def run_module(name: str, options: dict[str, Any], check_mode: bool = False, diff: bool = False) -> dict[str, Any]:
     """The result of byok.aws.<name> as Ansible gets it, "failed" set when it failed. Its output is under "_stdout"."""
     module = importlib.import_module(f"ansible_collections.byok.aws.plugins.modules.{name}")
@@ -54,7 +66,7 @@ def run_module(name: str, options: dict[str, Any], check_mode: bool = False, dif
     # Ansible keeps warnings for as long as a process lives, which is usually one module.
     ansible_warnings._global_warnings.clear()
     output = io.StringIO()
-    with _ALONE, patch_module_args(args), contextlib.redirect_stdout(output), contextlib.suppress(SystemExit):
+    with _ALONE, patch_module_args(args), _prints_into(output), contextlib.suppress(SystemExit):
         module.main()
     result: dict[str, Any] = json.loads(output.getvalue())
     result["_stdout"] = output.getvalue()
