@@ -153,7 +153,8 @@ def test_the_lookup_alone_is_an_expression(play, touched):
 def test_every_variable_is_looked_at():
     text = VARIABLES.read_text(encoding="utf-8")
     types = dict(re.findall(r'^variable "(\w+)" \{.*?^  type +=(.*?)$', text, re.MULTILINE | re.DOTALL))
-    free = {name for name, kind in types.items() if "string" in kind}
+    # Of allow every word is known to a validation.
+    free = {name for name, kind in types.items() if "string" in kind} - {"allow"}
 
     assert free == TEXT | SEEN | set(REFUSED) | COMMAND
 

@@ -53,6 +53,7 @@ module "material" {
   valid_for_days                  = var.valid_for_days
   renew_before_days               = var.renew_before_days
   key_material_description        = var.key_material_description
+  lift_cut_off                    = var.lift_cut_off
   delete_material_on_destroy      = var.delete_material_on_destroy
   delete_all_materials_on_destroy = var.delete_all_materials_on_destroy
   allow                           = var.allow
@@ -91,6 +92,7 @@ module "replica" {
   delete_material_on_destroy         = var.delete_material_on_destroy
   delete_all_materials_on_destroy    = var.delete_all_materials_on_destroy
   allow                              = var.allow
+  lift_cut_off                       = var.lift_cut_off
   connection                         = var.connection
   expected_account                   = var.expected_account
   ansible_playbook                   = var.ansible_playbook

@@ -117,6 +117,13 @@ variable "renew_before_days" {
   default     = null
 }
 
+variable "lift_cut_off" {
+  description = "Import the material into a key that was cut off in an emergency, and remove its tag byok:cut-off. Set it for the one apply that brings the key back."
+  type        = bool
+  default     = false
+  nullable    = false
+}
+
 variable "key_material_description" {
   description = "A text that KMS keeps with the material of a symmetric key."
   type        = string

@@ -41,6 +41,7 @@ module "material" {
   delete_material_on_destroy      = var.delete_material_on_destroy
   delete_all_materials_on_destroy = var.delete_all_materials_on_destroy
   allow                           = var.allow
+  lift_cut_off                    = var.lift_cut_off
   connection                      = var.connection
   expected_account                = var.expected_account
   ansible_playbook                = var.ansible_playbook

@@ -71,6 +71,11 @@ variable "delete_all_materials_on_destroy" {
   type = bool
 }
 
+variable "lift_cut_off" {
+  type     = bool
+  nullable = false
+}
+
 variable "allow" {
   type = list(string)
 }
