@@ -111,7 +111,9 @@ class Story:
         """The ID of the material that the task is about, as far as that can be said; "" where there is none."""
         if self.world.blueprint.spec != SYMMETRIC:
             return ""
-        known = self.world.ids.get(self.task.given or "")
+        # Wrapped material shows nothing of itself: it is the one that the task names.
+        told = self.task.named if self.task.wrapped and self.task.named in self.world.ids else self.task.given
+        known = self.world.ids.get(told or "")
         return known or self.after[self.meant[0]].current
 
 
