@@ -54,7 +54,8 @@ class EmulatorProcess:
 
     def start(self) -> EmulatorProcess:
         """Start it and wait until it says that it is ready."""
-        command = [self._python, str(_MAIN), "--port", "0", *self._options]
+        # By this word of its command line the role knows an emulator.
+        command = [self._python, "-X", "kms_emulator", str(_MAIN), "--port", "0", *self._options]
         self._process = subprocess.Popen(
             command, env=_environment(), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
         )
