@@ -52,6 +52,18 @@ CASES = [
         (IMPORT,),
     ),
     Case(
+        "a new text and a new expiry everywhere, which another material hides",
+        key(Entry("a", lasts="near"), Entry("b"), replicas=FULL),
+        Task("present", "b", regions=("all",), text="vault 9", expiry=LONGER),
+        (IMPORT, IMPORT),
+    ),
+    Case(
+        "the same, beside staged material that one replica lacks",
+        key(Entry("a", lasts="near"), Entry("b"), staged=STAGED, replicas=(frozenset("d"),)),
+        Task("present", "b", regions=("all",), text="vault 9", expiry=LONGER),
+        (IMPORT, IMPORT),
+    ),
+    Case(
         "a new expiry everywhere, beside staged material that one replica lacks",
         key(staged=STAGED, replicas=(frozenset("d"),)),
         Task("present", "a", regions=("all",), expiry=LONGER),

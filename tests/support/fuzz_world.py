@@ -228,15 +228,15 @@ class World:
         if plan.staged:
             self._add(plan.staged, first=False)
         self._lose()
-        if plan.rotating:
-            self.lab.emulator.config(rotation_seconds=ROTATION)
-            self.client().rotate_key_on_demand(KeyId=self.key_id)
         if plan.disabled:
             self._disable()
         self._tag()
         if plan.doomed:
             self.client().schedule_key_deletion(KeyId=self.key_id, PendingWindowInDays=7)
         self.time.sleep(LASTS["over"].total_seconds() + 60)
+        if plan.rotating:
+            self.lab.emulator.config(rotation_seconds=ROTATION)
+            self.client().rotate_key_on_demand(KeyId=self.key_id)
         self.lab.emulator.config(rotation_seconds=60)
         return self
 
