@@ -336,6 +336,9 @@ attributes:
       - Material that another tool imported into a symmetric key is imported once more, to prove it and to record its fingerprint. Where
         there is no room for that, it is imported every time, which interrupts nothing. That is so when the description that the other tool
         set has more than 215 characters, and in replicas whose primary key shows no fingerprint.
+      - With O(force), the material of a C(Disabled) HMAC key is imported every time, which is the only way to prove it.
+      - With O(all_materials), an HMAC, RSA or elliptic curve key that is C(PendingDeletion) is reported as changed every time, since
+        nothing shows whether it still holds its material.
 requirements:
   - python >= 3.9
   - cryptography

@@ -121,6 +121,19 @@ CASES = [
         Task("current", "d", expiry=LONGER, text="vault 9"),
         (IMPORT,),
     ),
+    *(
+        Case(
+            f"proved everywhere while a rotation to it is under way, {name}",
+            key(staged=STAGED, rotating=True, replicas=(lacking,)),
+            Task("current", "d", named="d", regions=("all",)),
+            (IMPORT, IMPORT),
+            says=says,
+        )
+        for name, lacking, says in (
+            ("with a whole replica", frozenset[str](), ""),
+            ("with a replica that lacks the older one", frozenset("a"), "stays PendingImport"),
+        )
+    ),
     Case(
         "the material that a rotation under way replaces",
         key(staged=Entry("d"), rotating=True),

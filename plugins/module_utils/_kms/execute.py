@@ -721,7 +721,8 @@ def same(one: Key, other: Key, with_materials: bool) -> bool:
     if _shown(one, with_materials) != _shown(other, with_materials):
         return False
     current = (one.current_key_material_id, other.current_key_material_id)
-    return UNNAMED in current or current[0] == current[1]
+    # Which material is current follows the primary key, where a rotation may end meanwhile.
+    return one.replica or UNNAMED in current or current[0] == current[1]
 
 
 def _shown(key: Key, with_materials: bool) -> tuple[Any, ...]:
@@ -737,9 +738,12 @@ def _own(key: Key, entry: Material) -> bool:
 
 
 def _shown_material(key: Key, entry: Material) -> tuple[Any, ...]:
-    # Whether staged material is ready for the rotation, and a replica's texts, depend on what is done elsewhere.
-    text = "" if key.replica else entry.description or ""
-    return entry.permanent and entry.key_material_state, entry.import_state, entry.expiration, text
+    # Whether staged material is ready for the rotation depends on what is done elsewhere, as do a replica's texts and
+    # the rotation itself.
+    shown = (entry.import_state, entry.expiration)
+    if key.replica:
+        return shown
+    return (*shown, entry.permanent and entry.key_material_state, entry.description or "")
 
 
 def _accepted(observed: Key, wanted: Key) -> bool:
