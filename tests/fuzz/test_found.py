@@ -75,6 +75,18 @@ CASES = [
         Task("current", "x", regions=("all",), force=True),
         (DELETE, IMPORT, IMPORT, ROTATE),
     ),
+    Case(
+        "bytes everywhere that turn out to be the current ones",
+        key(FOREIGN, Entry("b", own=False), replicas=FULL),
+        Task("current", "b", regions=("all",)),
+        (IMPORT,),
+    ),
+    Case(
+        "bytes everywhere that turn out to be the staged ones",
+        key(FOREIGN, staged=STAGED, replicas=(frozenset("d"),)),
+        Task("current", "d", regions=("all",), force=True),
+        (IMPORT, IMPORT, ROTATE),
+    ),
     # Nothing is deleted for bytes that turn out to be the key's already.
     Case(
         "the current bytes of another tool, forced, beside staged ones",

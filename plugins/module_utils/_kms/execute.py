@@ -167,6 +167,7 @@ class Execution:
         self.done, self.request_ids = list(earlier.done), list(earlier.request_ids)
         self.changed, self.imported = earlier.changed, list(earlier.imported)
         self.warnings = list(earlier.warnings)
+        self.before_rotation = earlier.before_rotation
 
     @contextmanager
     def _tidied(self) -> Iterator[None]:

@@ -160,7 +160,7 @@ class Group:
         """The rest, one Region after the other; a rotation comes last. A Region that fails leaves the others theirs."""
         lead, *others = self.members
         if lead.execution is not None:
-            lead.execution.before_rotation = lambda: _change_replicas(others)
+            lead.execution.before_rotation = lambda: self._change_replicas(others)
         for job in self.members:
             if job is not lead and lead.result.error and self.wish.request.all_materials:
                 # What was to go with the primary key's material did not: a cut-off takes what it can get.
@@ -169,11 +169,33 @@ class Group:
             if lead.result.error and not lead.begun:
                 self._hold(others)
             self._require_every_proof()
+            if job is not lead:
+                self._foresee_again(job)
             if job.execution is not None and not job.finished:
                 job.change()
         if lead.execution is not None and "RotateKeyOnDemand" in lead.execution.done:
             for job in others:
                 _look_again(job)
+
+    def _foresee_again(self, job: Job) -> None:
+        """Plan a replica anew when KMS has told of the primary key's bytes what changed the plan for that."""
+        foreseen, rotates = self._foreseen(), self.wish.request.state == "current"
+        if rotates and job.pending and not job.finished and job.foreseen != foreseen:
+            job.foreseen, job.execution = foreseen, None
+            job.plan()
+            job.prepare()
+
+    def _change_replicas(self, jobs: Sequence[Job]) -> None:
+        """Import into every replica before the rotation. Raises AnsibleKMSError when one of them lacks the material."""
+        for job in jobs:
+            self._foresee_again(job)
+            job.change()
+        failed = [job.kms.region for job in jobs if job.result.error is not None]
+        if failed:
+            raise refused(
+                f"the rotation was not started, because the import failed in {', '.join(failed)}; the new material is "
+                "staged in the other Regions; run the task again once that is mended"
+            )
 
     @property
     def result(self) -> Result:
@@ -215,18 +237,6 @@ class Group:
     def fail(self, error: AnsibleKMSError) -> None:
         for job in self.members:
             job.fail(error)
-
-
-def _change_replicas(jobs: Sequence[Job]) -> None:
-    """Import into every replica before the rotation. Raises AnsibleKMSError when one of them lacks the material."""
-    for job in jobs:
-        job.change()
-    failed = [job.kms.region for job in jobs if job.result.error is not None]
-    if failed:
-        raise refused(
-            f"the rotation was not started, because the import failed in {', '.join(failed)}; the new material is "
-            "staged in the other Regions; run the task again once that is mended"
-        )
 
 
 def _look_again(job: Job) -> None:
