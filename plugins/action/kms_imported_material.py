@@ -25,12 +25,12 @@ from ansible import constants
 from ansible.module_utils.common.validation import check_type_list
 from ansible.plugins.action import ActionBase
 from ansible_collections.amazon.aws.plugins.module_utils.modules import aws_argument_spec
-from ansible_collections.byok.aws.plugins.module_utils._kms.arguments import imported_material_spec
-from ansible_collections.byok.aws.plugins.module_utils._kms.models import PLAINTEXT_FILE_TRANSFER
-from ansible_collections.byok.aws.plugins.module_utils._kms.process import without_core_dumps
-from ansible_collections.byok.aws.plugins.module_utils._kms.progress import ENVIRONMENT
-from ansible_collections.byok.aws.plugins.module_utils._kms.results import summary_line
-from ansible_collections.byok.aws.plugins.module_utils._kms.texts import printable
+from ansible_collections.byok.aws.plugins.module_utils._kms.key.models import PLAINTEXT_FILE_TRANSFER
+from ansible_collections.byok.aws.plugins.module_utils._kms.material.arguments import imported_material_spec
+from ansible_collections.byok.aws.plugins.module_utils._kms.material.results import summary_line
+from ansible_collections.byok.aws.plugins.module_utils._kms.service.process import without_core_dumps
+from ansible_collections.byok.aws.plugins.module_utils._kms.service.progress import ENVIRONMENT
+from ansible_collections.byok.aws.plugins.module_utils._kms.service.texts import printable
 from ansible_collections.byok.aws.plugins.plugin_utils.option_check import masked
 from ansible_collections.byok.aws.plugins.plugin_utils.option_check import option_problem
 

@@ -7,7 +7,7 @@
 from __future__ import annotations
 
 from ansible_collections.byok.aws.plugins.action.kms_imported_material import ActionModule as MaterialAction
-from ansible_collections.byok.aws.plugins.module_utils._kms.arguments import key_replacement_spec
+from ansible_collections.byok.aws.plugins.module_utils._kms.material.arguments import key_replacement_spec
 
 
 class ActionModule(MaterialAction):

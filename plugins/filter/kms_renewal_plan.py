@@ -50,7 +50,7 @@ _value:
   type: dict
 """
 
-from ansible_collections.byok.aws.plugins.module_utils._kms import renewal
+from ansible_collections.byok.aws.plugins.plugin_utils import renewal
 
 
 class FilterModule:

@@ -47,7 +47,7 @@ _value:
 
 import time
 
-from ansible_collections.byok.aws.plugins.module_utils._kms import rotation
+from ansible_collections.byok.aws.plugins.plugin_utils import rotation
 
 
 def kms_rotation_course(results, journal=None, misplaced=False):

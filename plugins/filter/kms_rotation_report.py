@@ -41,7 +41,7 @@ import platform
 import re
 from pathlib import Path
 
-from ansible_collections.byok.aws.plugins.module_utils._kms.report import report
+from ansible_collections.byok.aws.plugins.plugin_utils.report import report
 
 _ROOT = Path(__file__).resolve().parents[2]
 

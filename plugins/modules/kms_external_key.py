@@ -397,9 +397,9 @@ kms_keys:
 """
 
 from ansible_collections.amazon.aws.plugins.module_utils.modules import AnsibleAWSModule
-from ansible_collections.byok.aws.plugins.module_utils._kms.external_manage import run
-from ansible_collections.byok.aws.plugins.module_utils._kms.options import client_config
-from ansible_collections.byok.aws.plugins.module_utils._kms.process import attended
+from ansible_collections.byok.aws.plugins.module_utils._kms.external_key.run import run
+from ansible_collections.byok.aws.plugins.module_utils._kms.service.connection import client_config
+from ansible_collections.byok.aws.plugins.module_utils._kms.service.process import attended
 
 USAGES = ["ENCRYPT_DECRYPT", "SIGN_VERIFY", "GENERATE_VERIFY_MAC", "KEY_AGREEMENT"]
 ARGUMENT_SPEC = {

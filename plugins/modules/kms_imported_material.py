@@ -668,12 +668,12 @@ request_ids:
 """
 
 from ansible_collections.amazon.aws.plugins.module_utils.modules import AnsibleAWSModule
-from ansible_collections.byok.aws.plugins.module_utils._kms.arguments import imported_material_spec
-from ansible_collections.byok.aws.plugins.module_utils._kms.fleet import run
-from ansible_collections.byok.aws.plugins.module_utils._kms.misplaced import misplaced
-from ansible_collections.byok.aws.plugins.module_utils._kms.options import client_config
-from ansible_collections.byok.aws.plugins.module_utils._kms.process import attended
-from ansible_collections.byok.aws.plugins.module_utils._kms.results import Outcome
+from ansible_collections.byok.aws.plugins.module_utils._kms.fleet.run import run
+from ansible_collections.byok.aws.plugins.module_utils._kms.material.arguments import imported_material_spec
+from ansible_collections.byok.aws.plugins.module_utils._kms.secret.misplaced import misplaced
+from ansible_collections.byok.aws.plugins.module_utils._kms.service.connection import client_config
+from ansible_collections.byok.aws.plugins.module_utils._kms.service.outcome import Outcome
+from ansible_collections.byok.aws.plugins.module_utils._kms.service.process import attended
 
 
 def argument_spec():

@@ -293,15 +293,14 @@ kms_keys:
 """
 
 from ansible_collections.amazon.aws.plugins.module_utils.modules import AnsibleAWSModule
-from ansible_collections.byok.aws.plugins.module_utils._kms import inventory
-from ansible_collections.byok.aws.plugins.module_utils._kms.errors import AnsibleKMSError
-from ansible_collections.byok.aws.plugins.module_utils._kms.options import client_config
-from ansible_collections.byok.aws.plugins.module_utils._kms.options import read_duration
-from ansible_collections.byok.aws.plugins.module_utils._kms.pacing import Pacer
-from ansible_collections.byok.aws.plugins.module_utils._kms.pacing import read_rates
-from ansible_collections.byok.aws.plugins.module_utils._kms.process import attended
-from ansible_collections.byok.aws.plugins.module_utils._kms.read import require_botocore
-from ansible_collections.byok.aws.plugins.module_utils._kms.texts import printable
+from ansible_collections.byok.aws.plugins.module_utils._kms.inventory import run as inventory
+from ansible_collections.byok.aws.plugins.module_utils._kms.service.connection import client_config
+from ansible_collections.byok.aws.plugins.module_utils._kms.service.errors import AnsibleKMSError
+from ansible_collections.byok.aws.plugins.module_utils._kms.service.operations import require_botocore
+from ansible_collections.byok.aws.plugins.module_utils._kms.service.pacing import Pacer
+from ansible_collections.byok.aws.plugins.module_utils._kms.service.pacing import read_rates
+from ansible_collections.byok.aws.plugins.module_utils._kms.service.process import attended
+from ansible_collections.byok.aws.plugins.module_utils._kms.service.texts import printable
 
 
 def look(ending):
@@ -317,7 +316,7 @@ def look(ending):
         return module.client("sts", config=client_config()).get_caller_identity()["Account"]
 
     try:
-        within = read_duration("expiring_within", module.params["expiring_within"])
+        within = inventory.read_within(module.params["expiring_within"])
         rates = read_rates(module.params["request_rates"])
         require_botocore("to read the materials of symmetric keys")
         client = module.client("kms", config=client_config())

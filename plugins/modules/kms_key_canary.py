@@ -169,11 +169,11 @@ canaries:
 """
 
 from ansible_collections.amazon.aws.plugins.module_utils.modules import AnsibleAWSModule
-from ansible_collections.byok.aws.plugins.module_utils._kms.canary import Wanted
-from ansible_collections.byok.aws.plugins.module_utils._kms.canary import visit_all
-from ansible_collections.byok.aws.plugins.module_utils._kms.errors import AnsibleKMSError
-from ansible_collections.byok.aws.plugins.module_utils._kms.options import client_config
-from ansible_collections.byok.aws.plugins.module_utils._kms.process import attended
+from ansible_collections.byok.aws.plugins.module_utils._kms.canary.run import Wanted
+from ansible_collections.byok.aws.plugins.module_utils._kms.canary.run import visit_all
+from ansible_collections.byok.aws.plugins.module_utils._kms.service.connection import client_config
+from ansible_collections.byok.aws.plugins.module_utils._kms.service.errors import AnsibleKMSError
+from ansible_collections.byok.aws.plugins.module_utils._kms.service.process import attended
 
 ENTRY = {
     "key_id": {"type": "str", "required": True},
@@ -196,10 +196,10 @@ def look(ending):
         "patience": options["wait_timeout"],
         "expected_account": options["expected_account"],
     }
-    wishes = [Wanted(**entry, **common) for entry in options["keys"]]
+    key_inputs = [Wanted(**entry, **common) for entry in options["keys"]]
     client = module.client("kms", config=client_config())
     try:
-        canaries = visit_all(client, wishes, module.region, ending)
+        canaries = visit_all(client, key_inputs, module.region, ending)
     except AnsibleKMSError as error:
         module.fail_json(msg=error.sentence, error={"code": error.code, "message": error.sentence})
     module.exit_json(changed=False, canaries=canaries)

@@ -542,12 +542,12 @@ kms_keys:
 """
 
 from ansible_collections.amazon.aws.plugins.module_utils.modules import AnsibleAWSModule
-from ansible_collections.byok.aws.plugins.module_utils._kms.arguments import key_replacement_spec
-from ansible_collections.byok.aws.plugins.module_utils._kms.misplaced import misplaced
-from ansible_collections.byok.aws.plugins.module_utils._kms.options import client_config
-from ansible_collections.byok.aws.plugins.module_utils._kms.process import attended
-from ansible_collections.byok.aws.plugins.module_utils._kms.replacement import run
-from ansible_collections.byok.aws.plugins.module_utils._kms.results import Outcome
+from ansible_collections.byok.aws.plugins.module_utils._kms.material.arguments import key_replacement_spec
+from ansible_collections.byok.aws.plugins.module_utils._kms.replacement.run import run
+from ansible_collections.byok.aws.plugins.module_utils._kms.secret.misplaced import misplaced
+from ansible_collections.byok.aws.plugins.module_utils._kms.service.connection import client_config
+from ansible_collections.byok.aws.plugins.module_utils._kms.service.outcome import Outcome
+from ansible_collections.byok.aws.plugins.module_utils._kms.service.process import attended
 
 
 def argument_spec():

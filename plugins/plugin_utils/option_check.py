@@ -20,10 +20,10 @@ from ansible.module_utils.common.validation import check_type_bool
 from ansible.module_utils.common.validation import check_type_dict
 from ansible.module_utils.common.validation import check_type_int
 from ansible.module_utils.common.validation import check_type_list
-from ansible_collections.byok.aws.plugins.module_utils._kms.misplaced import misplaced
-from ansible_collections.byok.aws.plugins.module_utils._kms.misplaced import misplaced_problem
-from ansible_collections.byok.aws.plugins.module_utils._kms.misplaced import named_options
-from ansible_collections.byok.aws.plugins.module_utils._kms.misplaced import shown
+from ansible_collections.byok.aws.plugins.module_utils._kms.secret.misplaced import misplaced
+from ansible_collections.byok.aws.plugins.module_utils._kms.secret.misplaced import misplaced_problem
+from ansible_collections.byok.aws.plugins.module_utils._kms.secret.misplaced import named_options
+from ansible_collections.byok.aws.plugins.module_utils._kms.secret.misplaced import shown
 
 Spec = Mapping[str, Any]
 Options = Mapping[Any, Any]

@@ -102,9 +102,9 @@ def given(lab, secret):
 @pytest.fixture
 def impatient(monkeypatch):
     """Retries without their pauses."""
-    retries = importlib.import_module(f"{KMS}.retries")
-    monkeypatch.setattr(retries, "FIRST_DELAY", 0.001)
-    monkeypatch.setattr(retries, "LONGEST_DELAY", 0.002)
+    connection = importlib.import_module(f"{KMS}.service.connection")
+    monkeypatch.setattr(connection, "FIRST_DELAY", 0.001)
+    monkeypatch.setattr(connection, "LONGEST_DELAY", 0.002)
 
 
 def patch(monkeypatch, place: str, replacement: Any) -> None:
@@ -135,21 +135,24 @@ def test_the_fault_would_show(secret, canaries):
 @pytest.mark.parametrize(
     ("place", "key_spec", "kind"),
     [
-        *[("wrapping:_oaep", "SYMMETRIC_DEFAULT", kind) for kind in (ValueError, MemoryError, OSError, KeyError)],
-        ("execute:wrap", "HMAC_256", RuntimeError),
-        ("wrapping:keywrap", "RSA_2048", ValueError),
-        ("proof:fingerprint", "SYMMETRIC_DEFAULT", TypeError),
-        ("manage:check", "ECC_NIST_P256", RuntimeError),
-        ("options:decode_base64", "SYMMETRIC_DEFAULT", RuntimeError),
-        ("material:_load_private_key", "ECC_NIST_P256", AssertionError),
-        ("material:_spec_problem", "RSA_2048", AttributeError),
-        ("manage:find_evidence", "HMAC_256", RuntimeError),
-        ("weakness:_raw", "HMAC_256", ValueError),
+        *[
+            ("secret.wrapping:_oaep", "SYMMETRIC_DEFAULT", kind)
+            for kind in (ValueError, MemoryError, OSError, KeyError)
+        ],
+        ("material.execute:wrap", "HMAC_256", RuntimeError),
+        ("secret.wrapping:keywrap", "RSA_2048", ValueError),
+        ("secret.proof:fingerprint", "SYMMETRIC_DEFAULT", TypeError),
+        ("material.run:check", "ECC_NIST_P256", RuntimeError),
+        ("material.options:decode_base64", "SYMMETRIC_DEFAULT", RuntimeError),
+        ("secret.material:_load_private_key", "ECC_NIST_P256", AssertionError),
+        ("secret.material:_spec_problem", "RSA_2048", AttributeError),
+        ("material.run:find_evidence", "HMAC_256", RuntimeError),
+        ("secret.weakness:_raw", "HMAC_256", ValueError),
     ],
 )
 def test_library_fails_with_its_input_in_the_message(run, given, canaries, monkeypatch, place, key_spec, kind):
     fault = blabbing(kind)
-    if place == "wrapping:keywrap":
+    if place == "secret.wrapping:keywrap":
         fault = type("keywrap", (), {"aes_key_wrap_with_padding": staticmethod(fault)})
     patch(monkeypatch, place, fault)
     ran = run(**given(key_spec))
@@ -174,18 +177,18 @@ def test_library_fails_with_its_input_in_the_message(run, given, canaries, monke
 def test_botocore_fails_with_the_material_in_the_message(
     run, given, canaries, monkeypatch, impatient, operation, error
 ):
-    api = importlib.import_module(f"{KMS}.api")
+    connection = importlib.import_module(f"{KMS}.service.connection")
     options = given("SYMMETRIC_DEFAULT")
     # Not as one word, which Ansible would mask.
     text = f"{options['key_material'][:30]} {options['key_material'][30:]}"
-    real = api.Connection.attempt
+    real = connection.Connection.attempt
 
     def attempt(self: Any, name: str, **parameters: Any) -> Any:
         if name == operation:
             raise error(text)
         return real(self, name, **parameters)
 
-    monkeypatch.setattr(api.Connection, "attempt", attempt)
+    monkeypatch.setattr(connection.Connection, "attempt", attempt)
     ran = run(**options)
     assert ran.leaks(canaries) == []
     assert ran.result["failed"] is True
@@ -290,10 +293,11 @@ def test_material_in_another_option_is_not_repeated(run, secret, canaries, place
 
 def test_objects_with_material_do_not_show_it(secret, canaries):
     content = secret("ECC_NIST_P256", "repr")
-    module = {name: importlib.import_module(f"{KMS}.{name}") for name in ("execute", "material", "models", "options")}
-    found = module["material"].check(content, "ECC_NIST_P256", "key")
+    names = ("material.execute", "secret.material", "key.models", "material.options")
+    module = {name: importlib.import_module(f"{KMS}.{name}") for name in names}
+    found = module["secret.material"].check(content, "ECC_NIST_P256", "key")
     request = {"key_id": "alias/x", "state": "present", "key_material": b64(content)}
-    wish = module["options"].read_wish(request, "us-east-1")
-    execution = module["execute"].Execution(None, wish.request, None, SimpleNamespace(now=None), found)
-    for thing in (found, wish, execution):
+    key_input = module["material.options"].read_input(request, "us-east-1")
+    executor = module["material.execute"].PlanExecutor(None, key_input.request, None, SimpleNamespace(now=None), found)
+    for thing in (found, key_input, executor):
         assert canaries.find(f"{thing!r} {thing!s} {thing:}", "its text") == []

@@ -89,7 +89,7 @@ FACTS: dict[str, Any] = {
         "started": 0.0,
         "finished": 1.0,
     },
-    "wishes": [],
+    "key_inputs": [],
 }
 
 SETTINGS: dict[str, Setting] = {

@@ -48,9 +48,9 @@ def virtual(lab, monkeypatch):
     """The modules' clock and sleep, which move the clock of KMS on, and no quotas."""
     import botocore.waiter
     from ansible_collections.amazon.aws.plugins.module_utils import cloud
-    from ansible_collections.byok.aws.plugins.module_utils._kms import execute
-    from ansible_collections.byok.aws.plugins.module_utils._kms import pacing
-    from ansible_collections.byok.aws.plugins.module_utils._kms import waiters
+    from ansible_collections.byok.aws.plugins.module_utils._kms.material import execute
+    from ansible_collections.byok.aws.plugins.module_utils._kms.service import pacing
+    from ansible_collections.byok.aws.plugins.module_utils._kms.service import waiters
 
     time = VirtualTime(lab)
     for module in (execute, botocore.waiter, cloud):

@@ -33,21 +33,22 @@ def lab(_emulator, monkeypatch):
 @pytest.fixture
 def impatient(monkeypatch):
     """Retries and waiters without their pauses, and the quotas of KMS out of the way."""
-    from ansible_collections.byok.aws.plugins.module_utils._kms import pacing
-    from ansible_collections.byok.aws.plugins.module_utils._kms import retries
-    from ansible_collections.byok.aws.plugins.module_utils._kms import waiters
+    from ansible_collections.byok.aws.plugins.module_utils._kms.service import pacing
+    from ansible_collections.byok.aws.plugins.module_utils._kms.service import waiters
 
     # Hundreds of repetitions at the pace of KMS would take an hour; the pace itself is tested with the fleet.
     monkeypatch.setattr(pacing, "QUOTAS", dict.fromkeys(pacing.QUOTAS, 10_000))
-    monkeypatch.setattr(retries, "FIRST_DELAY", 0.001)
-    monkeypatch.setattr(retries, "LONGEST_DELAY", 0.002)
+    from ansible_collections.byok.aws.plugins.module_utils._kms.service import connection
+
+    monkeypatch.setattr(connection, "FIRST_DELAY", 0.001)
+    monkeypatch.setattr(connection, "LONGEST_DELAY", 0.002)
     monkeypatch.setattr(waiters, "STATE_DELAY", 0.05)
 
 
 @pytest.fixture
 def quick(lab, impatient, monkeypatch):
     """A lab in which a rotation takes no time."""
-    from ansible_collections.byok.aws.plugins.module_utils._kms import waiters
+    from ansible_collections.byok.aws.plugins.module_utils._kms.service import waiters
 
     monkeypatch.setattr(waiters, "ROTATION_DELAY", 0.1)
     lab.emulator.config(rotation_seconds=0.3)
@@ -57,9 +58,9 @@ def quick(lab, impatient, monkeypatch):
 @pytest.fixture
 def xlab(lab, impatient, monkeypatch):
     """A lab for the keys themselves, in which nothing takes long."""
-    from ansible_collections.byok.aws.plugins.module_utils._kms import external_execute
+    from ansible_collections.byok.aws.plugins.module_utils._kms.external_key import execute as external_key_execute
 
-    monkeypatch.setattr(external_execute, "SECOND_LOOK", 0.01)
+    monkeypatch.setattr(external_key_execute, "SECOND_LOOK", 0.01)
     lab.emulator.config(transient_seconds=0.2)
     return ExternalLab(lab.emulator, lab.kms)
 
@@ -67,10 +68,10 @@ def xlab(lab, impatient, monkeypatch):
 @pytest.fixture
 def rlab(lab, impatient, monkeypatch):
     """A lab for keys that are replaced, in which nothing takes long."""
-    from ansible_collections.byok.aws.plugins.module_utils._kms import canary
-    from ansible_collections.byok.aws.plugins.module_utils._kms import external_execute
+    from ansible_collections.byok.aws.plugins.module_utils._kms.canary import run as canary
+    from ansible_collections.byok.aws.plugins.module_utils._kms.external_key import execute as external_key_execute
 
-    monkeypatch.setattr(external_execute, "SECOND_LOOK", 0.01)
+    monkeypatch.setattr(external_key_execute, "SECOND_LOOK", 0.01)
     monkeypatch.setattr(canary, "PAUSE", 0.01)
     return ReplacementLab(lab.emulator, lab.kms)
 

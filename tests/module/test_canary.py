@@ -30,7 +30,7 @@ USAGES = [
 
 @pytest.fixture
 def quick(lab: Lab, impatient: None, monkeypatch: pytest.MonkeyPatch) -> Lab:
-    from ansible_collections.byok.aws.plugins.module_utils._kms import canary
+    from ansible_collections.byok.aws.plugins.module_utils._kms.canary import run as canary
 
     monkeypatch.setattr(canary, "PAUSE", 0.01)
     return lab

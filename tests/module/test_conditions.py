@@ -218,10 +218,11 @@ def test_the_material_is_proved_in_every_region_before_it_is_deleted_in_any(lab:
 def test_a_replacement_that_does_not_wait_ends_although_reads_lag(
     rlab: ReplacementLab, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from ansible_collections.byok.aws.plugins.module_utils._kms import retries
 
-    monkeypatch.setattr(retries, "FIRST_DELAY", 0.25)
-    monkeypatch.setattr(retries, "LONGEST_DELAY", 2)
+    from ansible_collections.byok.aws.plugins.module_utils._kms.service import connection
+
+    monkeypatch.setattr(connection, "FIRST_DELAY", 0.25)
+    monkeypatch.setattr(connection, "LONGEST_DELAY", 2)
     old = rlab.old()
     rlab.emulator.config(lag_seconds=1)
 

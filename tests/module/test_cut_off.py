@@ -33,9 +33,9 @@ def cut_off(lab: Lab, key_id: str) -> dict[str, Any]:
 
 def before_call(monkeypatch: pytest.MonkeyPatch, operation: str, number: int, do: Callable[[], Any]) -> None:
     """Have something else happen before the call of that number goes out."""
-    from ansible_collections.byok.aws.plugins.module_utils._kms import api
+    from ansible_collections.byok.aws.plugins.module_utils._kms.service import connection
 
-    attempt, seen = api.Connection.attempt, []
+    attempt, seen = connection.Connection.attempt, []
 
     def attempt_after(self: Any, name: str, **parameters: Any) -> Any:
         seen.append(name)
@@ -43,7 +43,7 @@ def before_call(monkeypatch: pytest.MonkeyPatch, operation: str, number: int, do
             do()
         return attempt(self, name, **parameters)
 
-    monkeypatch.setattr(api.Connection, "attempt", attempt_after)
+    monkeypatch.setattr(connection.Connection, "attempt", attempt_after)
 
 
 def mark_of_the_cut(lab: Lab) -> int:
@@ -117,7 +117,7 @@ def test_a_pair_does_not_undo_a_cut_off(lab: Lab, impatient: None, monkeypatch: 
     key_id = lab.own_key(spec)
     cuts: list[dict[str, Any]] = []
     lab.emulator.faults([{"operation": IMPORT, "nth": 2, "code": "KMSInternalException"}])
-    from ansible_collections.byok.aws.plugins.module_utils._kms import execute
+    from ansible_collections.byok.aws.plugins.module_utils._kms.material import execute
 
     monkeypatch.setattr(execute.time, "sleep", lambda _seconds: cuts or cuts.append(cut_off(lab, key_id)))
 
@@ -146,10 +146,10 @@ def test_what_was_planned_before_a_cut_off_is_not_done_after_it(
 ) -> None:
     key_id = lab.own_key(spec)
     if operation == DELETE:
-        from ansible_collections.byok.aws.plugins.module_utils._kms import manage
+        from ansible_collections.byok.aws.plugins.module_utils._kms.material import run as material_run
 
-        prepare = manage.Job.prepare
-        monkeypatch.setattr(manage.Job, "prepare", lambda job: (prepare(job), cut_off(lab, key_id)))
+        prepare = material_run.KeyRun.prepare
+        monkeypatch.setattr(material_run.KeyRun, "prepare", lambda key_run: (prepare(key_run), cut_off(lab, key_id)))
     else:
         before_call(monkeypatch, operation, number, lambda: cut_off(lab, key_id))
 

@@ -168,14 +168,14 @@ def mallory(monkeypatch: pytest.MonkeyPatch) -> Any:
     """A function that puts another public key into the answers of GetParametersForImport, from the given one on."""
 
     def stand_between(public_key: bytes, first: int = 1) -> None:
-        api = importlib.import_module(f"{KMS}.api")
-        real, answers = api.get_parameters_for_import, []
+        operations = importlib.import_module(f"{KMS}.service.operations")
+        real, answers = operations.get_parameters_for_import, []
 
         def answer(*arguments: Any) -> Any:
             answers.append(real(*arguments))
             return replace(answers[-1], public_key=public_key) if len(answers) >= first else answers[-1]
 
-        monkeypatch.setattr(api, "get_parameters_for_import", answer)
+        monkeypatch.setattr(operations, "get_parameters_for_import", answer)
 
     return stand_between
 
@@ -186,7 +186,9 @@ def test_another_wrapping_key_than_was_asked_for_is_refused(
 ) -> None:
     mallory(SUBSTITUTES[name])
     given = []
-    monkeypatch.setattr(importlib.import_module(f"{KMS}.execute"), "wrap", lambda *arguments: given.append(arguments))
+    monkeypatch.setattr(
+        importlib.import_module(f"{KMS}.material.execute"), "wrap", lambda *arguments: given.append(arguments)
+    )
     key_id = lab.foreign_key()
 
     # Nothing that is refused for the sake of plans or of the material allows this.

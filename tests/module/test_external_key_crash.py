@@ -206,10 +206,10 @@ def test_the_calls_are_the_ones_assumed_and_predicted(xlab: ExternalLab, case: C
 def test_a_key_that_shows_itself_late_is_not_made_again(
     xlab: ExternalLab, wished: dict[str, Any], moment: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from ansible_collections.byok.aws.plugins.module_utils._kms import external_execute
+    from ansible_collections.byok.aws.plugins.module_utils._kms.external_key import execute as external_key_execute
 
     monkeypatch.setattr("crash.CHANGING", CHANGING)
-    monkeypatch.setattr(external_execute, "SECOND_LOOK", 1.5)
+    monkeypatch.setattr(external_key_execute, "SECOND_LOOK", 1.5)
     xlab.emulator.config(lag_seconds=1)
 
     assert killed_at(Point(1, moment), lambda: xlab.run(**wished))
@@ -247,12 +247,14 @@ def test_a_lost_answer_to_a_call_whose_effect_shows_late(
     xlab: ExternalLab, case: Case, operation: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """These calls must not be made twice: KMS makes a second key of the one, and refuses the others."""
-    from ansible_collections.byok.aws.plugins.module_utils._kms import external_execute
-    from ansible_collections.byok.aws.plugins.module_utils._kms import retries
 
-    monkeypatch.setattr(external_execute, "SECOND_LOOK", 0.25)
-    monkeypatch.setattr(retries, "FIRST_DELAY", 0.2)
-    monkeypatch.setattr(retries, "LONGEST_DELAY", 1)
+    from ansible_collections.byok.aws.plugins.module_utils._kms.external_key import execute as external_key_execute
+
+    monkeypatch.setattr(external_key_execute, "SECOND_LOOK", 0.25)
+    from ansible_collections.byok.aws.plugins.module_utils._kms.service import connection
+
+    monkeypatch.setattr(connection, "FIRST_DELAY", 0.2)
+    monkeypatch.setattr(connection, "LONGEST_DELAY", 1)
     wanted = undisturbed(xlab, case)
     case.make(xlab)
     xlab.emulator.config(lag_seconds=0.5)
@@ -271,13 +273,14 @@ def test_a_lost_answer_to_a_call_whose_effect_shows_late(
 def test_what_a_cancelled_deletion_leaves_is_read_and_not_guessed(
     xlab: ExternalLab, seeming: bool, real: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from ansible_collections.byok.aws.plugins.module_utils._kms import external_find
 
     key_id = xlab.filled()
     if real == "PendingImport":
         xlab.kms.delete_imported_key_material(KeyId=key_id)
     xlab.kms.schedule_key_deletion(KeyId=key_id)
-    monkeypatch.setattr(external_find, "_all_loaded", lambda *_arguments: seeming)
+    from ansible_collections.byok.aws.plugins.module_utils._kms.external_key import find as external_key_find
+
+    monkeypatch.setattr(external_key_find, "_all_loaded", lambda *_arguments: seeming)
 
     result = xlab.done(alias=ALIAS, enabled=True, description="new")
 

@@ -188,12 +188,13 @@ def test_not_waiting_makes_no_confirming_read(xlab: ExternalLab) -> None:
 
 
 def test_a_bug_shows_no_traceback(xlab: ExternalLab, monkeypatch: pytest.MonkeyPatch) -> None:
-    from ansible_collections.byok.aws.plugins.module_utils._kms import external_manage
 
     def broken(*_arguments: Any) -> None:
         raise ZeroDivisionError("inside")
 
-    monkeypatch.setattr(external_manage, "make_plan", broken)
+    from ansible_collections.byok.aws.plugins.module_utils._kms.external_key import run as external_key_run
+
+    monkeypatch.setattr(external_key_run, "make_plan", broken)
     result = xlab.run(alias=ALIAS)
 
     assert result["failed"] and "ZeroDivisionError" in result["msg"] and "Traceback" not in result["_stdout"]

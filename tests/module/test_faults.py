@@ -57,7 +57,7 @@ def task(lab: Lab, case: Case, key_id: str, **more: Any) -> dict[str, Any]:
 
 @pytest.fixture
 def quick(lab: Lab, impatient: None, monkeypatch: pytest.MonkeyPatch) -> Lab:
-    from ansible_collections.byok.aws.plugins.module_utils._kms import waiters
+    from ansible_collections.byok.aws.plugins.module_utils._kms.service import waiters
 
     monkeypatch.setattr(waiters, "ROTATION_DELAY", 0.1)
     lab.emulator.config(rotation_seconds=0.2)

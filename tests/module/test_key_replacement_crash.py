@@ -235,10 +235,10 @@ def test_an_operation_that_never_works_leaves_at_most_one_new_key(rlab: Replacem
 def test_changes_that_show_late_are_waited_for(
     rlab: ReplacementLab, case: Case, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from ansible_collections.byok.aws.plugins.module_utils._kms import retries
+    from ansible_collections.byok.aws.plugins.module_utils._kms.service import connection
 
-    monkeypatch.setattr(retries, "FIRST_DELAY", 0.1)
-    monkeypatch.setattr(retries, "LONGEST_DELAY", 0.3)
+    monkeypatch.setattr(connection, "FIRST_DELAY", 0.1)
+    monkeypatch.setattr(connection, "LONGEST_DELAY", 0.3)
     old = made(rlab, case)
     rlab.emulator.config(lag_seconds=0.6)
 
@@ -251,13 +251,15 @@ def test_changes_that_show_late_are_waited_for(
 
 @pytest.mark.parametrize("number", range(1, len(BOTH) + 1))
 def test_killed_while_changes_show_late(rlab: ReplacementLab, number: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    from ansible_collections.byok.aws.plugins.module_utils._kms import external_execute
-    from ansible_collections.byok.aws.plugins.module_utils._kms import retries
 
     monkeypatch.setattr("crash.CHANGING", CHANGING)
-    monkeypatch.setattr(external_execute, "SECOND_LOOK", 1.0)
-    monkeypatch.setattr(retries, "FIRST_DELAY", 0.2)
-    monkeypatch.setattr(retries, "LONGEST_DELAY", 0.4)
+    from ansible_collections.byok.aws.plugins.module_utils._kms.external_key import execute as external_key_execute
+
+    monkeypatch.setattr(external_key_execute, "SECOND_LOOK", 1.0)
+    from ansible_collections.byok.aws.plugins.module_utils._kms.service import connection
+
+    monkeypatch.setattr(connection, "FIRST_DELAY", 0.2)
+    monkeypatch.setattr(connection, "LONGEST_DELAY", 0.4)
     case = CASES[0]
     old = made(rlab, case)
     rlab.emulator.config(lag_seconds=0.6)

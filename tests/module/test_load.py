@@ -13,7 +13,7 @@ from collections import Counter
 from typing import Any
 
 import pytest
-from ansible_collections.byok.aws.plugins.module_utils._kms.pacing import QUOTAS
+from ansible_collections.byok.aws.plugins.module_utils._kms.service.pacing import QUOTAS
 from lab import Lab
 from materials import b64
 from materials import material

@@ -12,8 +12,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from ansible_collections.byok.aws.plugins.module_utils._kms import replacement
-from ansible_collections.byok.aws.plugins.module_utils._kms import replacement_execute
+from ansible_collections.byok.aws.plugins.module_utils._kms.replacement import execute as replacement_execute
+from ansible_collections.byok.aws.plugins.module_utils._kms.replacement import run as replacement_run
 from lab import Lab
 from materials import b64
 from materials import material
@@ -174,7 +174,7 @@ def test_an_alias_that_moves_before_its_turn_is_not_taken_from_a_third_key(
     rlab: ReplacementLab, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     old, third = rlab.old(), rlab.empty_key()
-    before_it(monkeypatch, replacement_execute.ReplacementExecution, "_prove", lambda: move(rlab, third))
+    before_it(monkeypatch, replacement_execute.ReplacementExecutor, "_prove", lambda: move(rlab, third))
 
     result = rlab.replace()
 
@@ -190,7 +190,7 @@ def test_what_is_planned_a_second_time_is_the_same_key(rlab: ReplacementLab, mon
     rlab.done("HMAC_256")
     rlab.emulator.faults([{"operation": "GenerateMac", "every": 1, "code": "AccessDeniedException"}])
     keys = rlab.all_keys()
-    before_it(monkeypatch, replacement.ReplacementJob, "_was_told_of_other_material", lambda: move(rlab, third))
+    before_it(monkeypatch, replacement_run.ReplacementRun, "_was_told_of_other_material", lambda: move(rlab, third))
 
     result = rlab.replace("HMAC_256", "newer")
 

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from ansible_collections.byok.aws.plugins.module_utils._kms import process
+from ansible_collections.byok.aws.plugins.module_utils._kms.service import process
 from crash import Ended
 from crash import in_a_process
 from crash import signalled

@@ -18,8 +18,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from ansible_collections.byok.aws.plugins.module_utils._kms import execute
-from ansible_collections.byok.aws.plugins.module_utils._kms import progress
+from ansible_collections.byok.aws.plugins.module_utils._kms.material import execute
+from ansible_collections.byok.aws.plugins.module_utils._kms.service import progress
 from lab import Lab
 from materials import KINDS
 from materials import b64

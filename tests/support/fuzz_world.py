@@ -273,14 +273,14 @@ class World:
         return str(answer.get("KeyMaterialId", ""))
 
     def _description(self, entry: Entry) -> str:
-        from ansible_collections.byok.aws.plugins.module_utils._kms import lineage
-        from ansible_collections.byok.aws.plugins.module_utils._kms.material import Secret
-        from ansible_collections.byok.aws.plugins.module_utils._kms.material import fingerprint
+        from ansible_collections.byok.aws.plugins.module_utils._kms.key import descriptions
+        from ansible_collections.byok.aws.plugins.module_utils._kms.secret.material import Secret
+        from ansible_collections.byok.aws.plugins.module_utils._kms.secret.material import fingerprint
 
         if self.blueprint.spec != SYMMETRIC or not entry.own:
             return entry.text
         mark = fingerprint(Secret(material(SYMMETRIC, entry.label)), ACCOUNT, self.key_id)
-        return lineage.compose(entry.text or None, mark, lifetime=LASTS[entry.lasts]) or ""
+        return descriptions.compose(entry.text or None, mark, lifetime=LASTS[entry.lasts]) or ""
 
     def _lose(self) -> None:
         for region, lacking in zip(self.regions, (frozenset[str](), *self.blueprint.replicas)):
@@ -306,8 +306,8 @@ class World:
 
     def _restore_value(self, label: str) -> str:
         """The tag as an import of this material into the Disabled key leaves it, or the words without the seal."""
-        from ansible_collections.byok.aws.plugins.module_utils._kms.marks import restore_value
-        from ansible_collections.byok.aws.plugins.module_utils._kms.material import sealer
+        from ansible_collections.byok.aws.plugins.module_utils._kms.key.tag_values import restore_value
+        from ansible_collections.byok.aws.plugins.module_utils._kms.secret.material import sealer
         from ansible_collections.byok.aws.tests.unit.plugins.module_utils._kms.builders import key
 
         if label == "forged":

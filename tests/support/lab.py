@@ -77,8 +77,8 @@ class Lab:
 
     def remember_disabled(self, key_id: str, label: str = "a") -> None:
         """Tag the key as an import into a Disabled key does, for the material with this label."""
-        from ansible_collections.byok.aws.plugins.module_utils._kms.marks import restore_value
-        from ansible_collections.byok.aws.plugins.module_utils._kms.material import sealer
+        from ansible_collections.byok.aws.plugins.module_utils._kms.key.tag_values import restore_value
+        from ansible_collections.byok.aws.plugins.module_utils._kms.secret.material import sealer
         from ansible_collections.byok.aws.tests.unit.plugins.module_utils._kms.builders import key
 
         metadata = self.metadata(key_id)

@@ -139,7 +139,7 @@ def facts(*names: str, **other: Any) -> dict[str, Any]:
     }
     return {
         "run": run,
-        "wishes": [{"key_id": name} for name in names],
+        "key_inputs": [{"key_id": name} for name in names],
         "looks": [look(name) for name in names],
         "preflight": result(*(entry(name) for name in names)),
         "journal": {},

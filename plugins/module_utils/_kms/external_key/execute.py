@@ -1,0 +1,320 @@
+# Copyright: byok.aws contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Carry out the plan for an EXTERNAL key. A call whose answer was lost is looked for before it is repeated."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from dataclasses import field
+from dataclasses import replace
+from typing import Any
+from typing import Callable
+
+from ..key import models
+from ..key.identifiers import arn_in
+from ..service import connection
+from ..service import operations
+from ..service import waiters
+from ..service.connection import ATTEMPTS
+from ..service.connection import ambiguous
+from ..service.connection import pauses
+from ..service.connection import transient
+from ..service.errors import AnsibleKMSError
+from ..service.errors import refused
+from . import find
+from . import operations as key_operations
+from .models import ExternalKey
+from .models import ExternalKeyRequest
+from .models import Found
+from .models import KeyPlan
+from .models import KeyStep
+from .models import apply
+from .plan import make_plan
+from .plan import policies_differ
+
+# Before a key is created, and between looks for one whose CreateKey was not answered: how long a key gets to show
+# itself, in seconds.
+SECOND_LOOK: float = 2
+# How often a key or an alias is looked for that must be there.
+_LOOKS = 5
+_ONCE_ONLY = ("CreateAlias", "ReplicateKey", "ScheduleKeyDeletion", "CancelKeyDeletion")
+_SAID_BY_A_REPETITION = ("AlreadyExistsException", "KMSInvalidStateException")
+
+Connect = Callable[[str], Any]
+
+
+@dataclass
+class KeyExecutor:
+    """The run of one plan: what was done, and how the key is known to be at this moment.
+
+    connect: a client for another Region. replicated: the Regions in which this run has made a replica.
+    """
+
+    kms: connection.Connection
+    request: ExternalKeyRequest
+    found: Found
+    plan: KeyPlan
+    connect: Connect
+    done: list[str] = field(default_factory=list)
+    request_ids: list[str] = field(default_factory=list)
+    warnings: list[str] = field(default_factory=list)
+    replicated: list[str] = field(default_factory=list)
+    key: ExternalKey | None = None
+    made_here: bool = False
+
+    def run(self) -> None:
+        """Raises AnsibleKMSError; what was done until then stays in done."""
+        self.key = self.found.key
+        with self.kms.throttle.committing():
+            steps = list(self.plan.steps)
+            while steps:
+                step = steps.pop(0)
+                if self._step(step):
+                    steps = self._planned_again()
+            if self.request.wait and self.done:
+                self._confirm()
+        for region in self.replicated if self.request.wait else ():
+            self._wait_for_replica(region)
+
+    def _planned_again(self) -> list[KeyStep]:
+        """The rest of the way, from where the key really is."""
+        self.plan = make_plan(self.request, self.found, self._known_key.now, self.kms.region)
+        if self.plan.refusal:
+            raise refused(self.plan.refusal)
+        return list(self.plan.steps)
+
+    @property
+    def _known_key(self) -> ExternalKey:
+        if self.key is None:
+            raise AssertionError("there is no key yet")
+        return self.key
+
+    # -- steps ---------------------------------------------------------------------------------------------------------
+
+    def _step(self, step: KeyStep) -> bool:
+        """Make one call. True when what is left has to be planned anew."""
+        if step.operation == "CreateKey":
+            return self._create(step)
+        if step.operation == "CreateAlias":
+            return self._name(step)
+        self._change(step, self._seen_by(step))
+        self.key = apply(self._known_key, step)
+        if step.operation == "ReplicateKey":
+            self.replicated.append(step.parameters["ReplicaRegion"])
+        if step.operation == "CancelKeyDeletion" and self.request.wait:
+            self._learn_state()
+            return True
+        return False
+
+    def _create(self, step: KeyStep) -> bool:
+        """Make the key, unless one of an earlier run shows itself meanwhile."""
+        if self.request.wait:
+            time.sleep(SECOND_LOOK)
+        if self._appeared():
+            self.warnings.append(
+                f"the key {self._known_key.arn} of an earlier run has shown itself; it is taken up again"
+            )
+            return True
+        answer = self._change(step, self._appears)
+        if answer:
+            self.key = key_operations.created(answer, step)
+            self.kms.young = self.request.wait
+        self.made_here = True
+        self.kms.key = f"{self.request.name} ({self._known_key.arn})"
+        return False
+
+    def _appears(self) -> bool:
+        """Whether the key shows itself whose creation was not answered; it may take a moment."""
+        for number in range(_LOOKS):
+            time.sleep(SECOND_LOOK if number else 0)
+            if self._appeared():
+                return True
+        return False
+
+    def _appeared(self) -> bool:
+        key = find.made_since(self.kms, self.request, self.found.known)
+        if key is None:
+            return False
+        self.kms.young = self.request.wait
+        self.key = find.enriched(self.kms, self.request, key)
+        self.found = replace(self.found, key=self.key)
+        return True
+
+    def _name(self, step: KeyStep) -> bool:
+        """Give the key its alias. A key made in this run is given up when the alias stands already."""
+        try:
+            self._change(step, self._seen_by(step))
+        except AnsibleKMSError as error:
+            owner = self._elsewhere() if error.code == "AlreadyExistsException" and self.made_here else None
+            if owner is None or self.request.creation_token:
+                raise
+            self._give_up_own(owner)
+            return True
+        self.key = apply(self._known_key, step)
+        return False
+
+    def _elsewhere(self) -> ExternalKey | None:
+        alias = str(self.request.alias)
+        for number in range(_LOOKS):
+            time.sleep(SECOND_LOOK if number else 0)
+            owner = find.or_none(lambda: key_operations.describe(self.kms, alias))
+            if owner is not None:
+                return owner if owner.arn != self._known_key.arn else None
+        return None
+
+    def _give_up_own(self, owner: ExternalKey) -> None:
+        """The alias was there already, and KMS had not shown it: the key that this run has made is one too many."""
+        surplus = self._known_key
+        self._change(KeyStep("ScheduleKeyDeletion", {"PendingWindowInDays": 7}), lambda: False)
+        self.warnings.append(
+            f"{self.request.alias} turned out to point to the key {owner.arn} already; the key {surplus.arn}, which "
+            "this run had made for it, was never used, and is scheduled for deletion"
+        )
+        self.made_here = False
+        self.key = find.enriched(self.kms, self.request, owner)
+        self.found = Found(self.key, self.key)
+
+    # -- calls ---------------------------------------------------------------------------------------------------------
+
+    def _change(self, step: KeyStep, seen: Callable[[], bool]) -> connection.Answer:
+        """Make a changing call. After an unclear failure look whether it was carried out; the answer is empty then."""
+        arn = self.key.arn if self.key else ""
+        request, doubt = key_operations.request_of(step, arn), False
+        for number, pause in enumerate(pauses(), start=1):
+            try:
+                answer = self.kms.call_once(step.operation, **request)
+            except AnsibleKMSError as error:
+                doubt = doubt or ambiguous(error.exception)
+                if doubt and self._recognised(seen):
+                    self._carried_out(step, "")
+                    return {}
+                if number >= ATTEMPTS or not self._worth_repeating(step, error, doubt):
+                    raise
+                time.sleep(pause)
+                continue
+            self._carried_out(step, self.kms.calls[-1].request_id or "")
+            return answer
+        raise AssertionError("pauses never end")
+
+    def _recognised(self, seen: Callable[[], bool]) -> bool:
+        try:
+            return seen()
+        except AnsibleKMSError:
+            return False
+
+    def _worth_repeating(self, step: KeyStep, error: AnsibleKMSError, doubt: bool) -> bool:
+        if transient(error.exception) or (self.kms.young and error.code == "NotFoundException"):
+            return True
+        if error.code == "MalformedPolicyDocumentException":
+            # KMS says so, too, of a principal that was created a moment ago.
+            return self.request.wait and "Policy" in step.parameters
+        return doubt and step.operation in _ONCE_ONLY and error.code in _SAID_BY_A_REPETITION
+
+    def _carried_out(self, step: KeyStep, request_id: str) -> None:
+        self.done.append(step.operation)
+        self.request_ids.append(request_id)
+
+    def _seen_by(self, step: KeyStep) -> Callable[[], bool]:
+        """How to see that a step was carried out. What may be repeated without harm need not be seen."""
+        arn = self._known_key.arn
+
+        def state() -> ExternalKey:
+            return key_operations.describe(self.kms, arn)
+
+        looks: dict[str, Callable[[], bool]] = {
+            "CreateAlias": lambda: step.parameters["AliasName"] in key_operations.get_aliases(self.kms, arn),
+            "ReplicateKey": lambda: step.parameters["ReplicaRegion"] in state().replica_regions,
+            "ScheduleKeyDeletion": lambda: state().in_deletion,
+            "CancelKeyDeletion": lambda: not state().in_deletion,
+        }
+        return looks.get(step.operation, lambda: False)
+
+    # -- waiting -------------------------------------------------------------------------------------------------------
+
+    def _wait(self, look: Callable[[], dict[str, Any]], wanted: str) -> None:
+        def patient_look() -> dict[str, Any]:
+            try:
+                return look()
+            except AnsibleKMSError as error:
+                # The change is made; that it cannot be read at this moment is no reason to call it failed.
+                return {"Seen": False, "Last": error.sentence, "Hopeless": error.code == "AccessDeniedException"}
+
+        waiters.wait_until_seen(self.kms.client, patient_look, self.request.name, wanted, self.request.wait_timeout)
+
+    def _learn_state(self) -> None:
+        """What the key has become: CancelKeyDeletion does not say, and it depends on the material."""
+
+        def look() -> dict[str, Any]:
+            seen = key_operations.describe(self.kms, self._known_key.arn)
+            if not seen.in_deletion:
+                known = self._known_key
+                self.key = replace(seen, policy=known.policy, tags=known.tags, aliases=known.aliases)
+                self.found = replace(self.found, key=self.key)
+            return {"Seen": not seen.in_deletion, "Last": seen.key_state}
+
+        self._wait(look, "free of its deletion")
+
+    def _confirm(self) -> None:
+        """Read until KMS shows what the calls have made of the key."""
+        wanted = self._known_key
+
+        def look() -> dict[str, Any]:
+            seen = self._observed(wanted)
+            missing = differences(seen, wanted, self.done)
+            if not missing:
+                self.key = seen
+            return {"Seen": not missing, "Last": f"{seen.key_state}, another {' and '.join(missing)}"}
+
+        self._wait(look, wanted.key_state)
+
+    def _observed(self, wanted: ExternalKey) -> ExternalKey:
+        """The key as it is, re-reading of policy, tags and aliases what was changed."""
+        seen, done = key_operations.describe(self.kms, wanted.arn), set(self.done)
+        policy, tags, aliases = wanted.policy, wanted.tags, wanted.aliases
+        if done & {"CreateKey", "PutKeyPolicy"}:
+            policy = self._readable(key_operations.get_policy, wanted.arn, policy)
+        if done & {"CreateKey", "TagResource", "UntagResource"}:
+            tags = self._readable(operations.get_tags, wanted.arn, tags)
+        if done & {"CreateKey", "CreateAlias", "UpdateAlias"}:
+            aliases = self._readable(key_operations.get_aliases, wanted.arn, aliases)
+        return replace(seen, policy=policy, tags=tags, aliases=aliases)
+
+    def _readable(self, read: Callable[[connection.Connection, str], Any], arn: str, otherwise: Any) -> Any:
+        """What is read; who may only write is believed what he wrote."""
+        value = find.or_none(lambda: read(self.kms, arn), ("AccessDeniedException",))
+        return otherwise if value is None else value
+
+    def _wait_for_replica(self, region: str) -> None:
+        """A new replica is Creating for seconds, and takes no material until that is over."""
+        own = connection.Connection(self.connect(region), f"{self.request.name} in {region}", self.kms.throttle)
+        arn = arn_in(self._known_key.arn, region)
+        seen: list[str] = []
+
+        def look() -> dict[str, Any]:
+            try:
+                seen.append(key_operations.describe(own, arn).key_state)
+            except AnsibleKMSError as error:
+                return {"Seen": error.code == "AccessDeniedException", "Last": error.sentence}
+            return {"Seen": seen[-1] not in models.TRANSIENT_STATES, "Last": seen[-1]}
+
+        self._wait(look, f"a replica in {region} that takes material")
+        if not seen:
+            self.warnings.append(f"the replica in {region} of the key {self.request.name} is made, but may not be read")
+
+
+def differences(seen: ExternalKey, wanted: ExternalKey, done: Sequence[str]) -> list[str]:
+    """In what the key as it is seen differs from what the calls must have made of it."""
+    states = {"EnableKey", "DisableKey", "ScheduleKeyDeletion"}
+    checks = {
+        "state": seen.key_state == wanted.key_state or not states & set(done),
+        "description": seen.description == wanted.description,
+        "replica_regions": set(wanted.replica_regions) <= set(seen.replica_regions),
+        "tags": wanted.tags is None or dict(seen.tags or {}) == dict(wanted.tags),
+        "aliases": set(wanted.aliases or ()) <= set(seen.aliases or ()),
+        "policy": wanted.policy is None or not policies_differ(seen.policy, wanted.policy),
+    }
+    return [name for name, same in checks.items() if not same]

@@ -1,0 +1,200 @@
+# Copyright: byok.aws contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""An EXTERNAL key as such, not its material: what is wanted of it, what it is, and what each call makes of it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from dataclasses import field
+from dataclasses import replace
+from datetime import datetime
+from datetime import timedelta
+from typing import Any
+
+from ..key import models
+from ..key.specs import CURVES
+from ..key.specs import ED25519
+from ..key.specs import HMAC_HASHES
+from ..key.specs import RSA_BITS
+from ..key.specs import SM2
+
+ENCRYPT, SIGN, MAC, AGREE = "ENCRYPT_DECRYPT", "SIGN_VERIFY", "GENERATE_VERIFY_MAC", "KEY_AGREEMENT"
+USAGES: dict[str, tuple[str, ...]] = {
+    models.SYMMETRIC: (ENCRYPT,),
+    **dict.fromkeys(HMAC_HASHES, (MAC,)),
+    **dict.fromkeys(RSA_BITS, (ENCRYPT, SIGN)),
+    **dict.fromkeys(CURVES, (SIGN, AGREE)),
+    "ECC_SECG_P256K1": (SIGN,),
+    ED25519: (SIGN,),
+    SM2: (ENCRYPT, SIGN, AGREE),
+}
+
+# Tags with this prefix are the collection's own: no option sets or removes them.
+OWN_TAGS = "byok:"
+# Set in CreateKey itself, so that a run that dies right after it leaves a key that the next run recognises.
+TOKEN_TAG = "byok:creation-token"  # noqa: S105 - a name, not a secret
+DEFAULT_WINDOW = 30
+
+
+@dataclass(frozen=True)
+class ExternalKeyRequest:
+    """What the caller wants. None: as it is, or as KMS makes it."""
+
+    key_id: str | None = None
+    alias: str | None = None
+    creation_token: str | None = None
+    state: str = "present"
+    description: str | None = None
+    policy: Mapping[str, Any] | None = None
+    tags: Mapping[str, str] | None = None
+    purge_tags: bool = True
+    enabled: bool | None = None
+    key_spec: str | None = None
+    key_usage: str | None = None
+    multi_region: bool | None = None
+    replica_regions: tuple[str, ...] = ()
+    pending_window: int | None = None
+    bypass_policy_lockout_safety_check: bool = False
+    move_alias: bool = False
+    wait: bool = True
+    wait_timeout: int = 120
+    expected_account: str | None = None
+
+    @property
+    def name(self) -> str:
+        """What messages call the key."""
+        return self.key_id or self.alias or str(self.creation_token)
+
+    @property
+    def token(self) -> str:
+        """What a new key is tagged with."""
+        return self.creation_token or self.alias or ""
+
+    @property
+    def present(self) -> bool:
+        return self.state == "present"
+
+
+@dataclass(frozen=True)
+class ExternalKey:
+    """A key as DescribeKey, GetKeyPolicy, ListResourceTags and ListAliases show it.
+
+    loaded: whether every material that counts is there, as far as the key shows it. policy, tags, aliases: None when
+    they were not, or could not be, read. arn and key_id are empty for a key that is yet to be created.
+    """
+
+    arn: str
+    key_id: str
+    region: str
+    key_spec: str
+    key_usage: str
+    key_state: str
+    origin: str
+    now: datetime
+    creation_date: datetime
+    description: str = ""
+    loaded: bool = False
+    current_key_material_id: str | None = None
+    multi_region_type: str | None = None
+    primary_region: str | None = None
+    replica_regions: tuple[str, ...] = ()
+    deletion_date: datetime | None = None
+    policy: Mapping[str, Any] | None = None
+    tags: Mapping[str, str] | None = None
+    aliases: tuple[str, ...] | None = None
+
+    @property
+    def in_deletion(self) -> bool:
+        return self.key_state in models.DELETION_STATES
+
+    @property
+    def kind(self) -> str:
+        """What has to be the same for an alias to move: symmetric, HMAC or asymmetric."""
+        if self.key_spec == models.SYMMETRIC:
+            return "symmetric"
+        return "HMAC" if self.key_spec in HMAC_HASHES else "asymmetric"
+
+
+@dataclass(frozen=True)
+class Found:
+    """What reading has shown.
+
+    key: the key that is meant, if there is one. alias_owner: the key to which the wished alias points.
+    known: ARNs that were looked at for the creation token, and were not it.
+    """
+
+    key: ExternalKey | None = None
+    alias_owner: ExternalKey | None = None
+    known: frozenset[str] = frozenset()
+    warnings: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class KeyStep:
+    """One changing call, without the member that names the key."""
+
+    operation: str
+    parameters: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class KeyPlan:
+    """The calls in order, and the key as it will be. refusal: why nothing is done."""
+
+    steps: tuple[KeyStep, ...] = ()
+    after: ExternalKey | None = None
+    refusal: str | None = None
+    skip_reason: str | None = None
+    warnings: tuple[str, ...] = ()
+    moved_from: str | None = None
+
+    @property
+    def operations(self) -> tuple[str, ...]:
+        return tuple(step.operation for step in self.steps)
+
+
+# -- what a call makes of a key ----------------------------------------------------------------------------------------
+
+
+def apply(key: ExternalKey, step: KeyStep) -> ExternalKey:
+    """The key after a step."""
+    given = step.parameters
+    if step.operation == "ScheduleKeyDeletion":
+        return _scheduled(key, int(given.get("PendingWindowInDays", DEFAULT_WINDOW)))
+    if step.operation in _STATES:
+        return replace(key, key_state=_STATES[step.operation])
+    if step.operation == "CancelKeyDeletion":
+        return replace(key, key_state=models.DISABLED if key.loaded else models.PENDING_IMPORT, deletion_date=None)
+    if step.operation == "TagResource":
+        return replace(key, tags={**(key.tags or {}), **given["Tags"]})
+    if step.operation == "UntagResource":
+        return replace(
+            key, tags={name: value for name, value in (key.tags or {}).items() if name not in given["TagKeys"]}
+        )
+    return replace(key, **_rest(key, step))
+
+
+_STATES = {"EnableKey": models.ENABLED, "DisableKey": models.DISABLED}
+
+
+def _rest(key: ExternalKey, step: KeyStep) -> dict[str, Any]:
+    given = step.parameters
+    if step.operation == "UpdateKeyDescription":
+        return {"description": given["Description"]}
+    if step.operation == "PutKeyPolicy":
+        return {"policy": given["Policy"]}
+    if step.operation == "ReplicateKey":
+        return {"replica_regions": tuple(sorted({*key.replica_regions, given["ReplicaRegion"]}))}
+    if step.operation in ("CreateAlias", "UpdateAlias"):
+        return {"aliases": tuple(sorted({*(key.aliases or ()), given["AliasName"]}))}
+    return {}
+
+
+def _scheduled(key: ExternalKey, days: int) -> ExternalKey:
+    """A primary key waits for its replicas first."""
+    if key.multi_region_type == "PRIMARY" and key.replica_regions:
+        return replace(key, key_state="PendingReplicaDeletion", deletion_date=None)
+    return replace(key, key_state="PendingDeletion", deletion_date=key.now + timedelta(days=days))

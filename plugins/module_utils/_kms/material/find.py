@@ -1,0 +1,139 @@
+# Copyright: byok.aws contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Read what a plan needs to know of a key, and no more: every call counts."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+
+from ..key import descriptions
+from ..key import models
+from ..key import tag_values
+from ..key.models import Key
+from ..key.models import Material
+from ..key.models import Request
+from ..key.tag_values import Seal
+from ..service import connection
+from ..service import operations
+from ..service.account import require_account
+from ..service.errors import AnsibleKMSError
+from ..service.operations import YOUNG
+from ..service.operations import require_botocore
+
+_PATIENCE_READS = 3
+
+
+def read_key(kms: connection.Connection, request: Request) -> Key:
+    """The key with its list of materials where the request needs it. Raises AnsibleKMSError when there is none."""
+    key = describe(kms, request)
+    kms.young = request.wait and key.now - key.creation_date < YOUNG
+    if not needs_materials(request, key):
+        return key
+    if request.all_materials:
+        return _with_materials_if_possible(kms, key)
+    require_botocore("to read and address the materials of symmetric keys")
+    if key.never_imported:
+        return key
+    key = replace(key, materials=operations.list_materials(kms, key.arn))
+    if request.state != "current" or key.staged is None:
+        return key
+    return replace(key, rotation_started=operations.rotation_started(kms, key.arn))
+
+
+def _with_materials_if_possible(kms: connection.Connection, key: Key) -> Key:
+    """The key with its list of materials. A cut-off does not wait for it: the deletion without an ID needs none."""
+    try:
+        require_botocore("to read and address the materials of symmetric keys")
+        return key if key.never_imported else replace(key, materials=operations.list_materials(kms, key.arn, once=True))
+    except AnsibleKMSError as error:
+        return replace(key, unread=(*key.unread, ("ListKeyRotations", error.code)))
+
+
+def describe(kms: connection.Connection, request: Request) -> Key:
+    """The key without its materials, waited for when it is new. Raises AnsibleKMSError when there is none, or when it
+    is of another account than the expected one."""
+    key = _described(kms, request)
+    require_account(request.key_id, key.arn, request.expected_account)
+    return key
+
+
+def _described(kms: connection.Connection, request: Request) -> Key:
+    try:
+        return operations.describe_key(kms, request.target)
+    except AnsibleKMSError as error:
+        if error.code != "NotFoundException" or not request.wait or not _known_elsewhere(kms, request.target):
+            raise
+    # Another part of KMS knows the key already: it is new, and worth waiting for.
+    kms.young = True
+    return operations.describe_key(kms, request.target)
+
+
+def _known_elsewhere(kms: connection.Connection, key_id: str) -> bool:
+    """Whether KMS contradicts itself about a missing key. Only DescribeKey takes aliases: no second opinion there."""
+    if "alias/" in key_id:
+        return False
+    try:
+        operations.get_tag(kms, key_id, models.RESTORE_STATE_TAG)
+    except AnsibleKMSError:
+        return False
+    return True
+
+
+def needs_materials(request: Request, key: Key) -> bool:
+    if not key.symmetric or key.origin != "EXTERNAL" or key.key_state in models.TRANSIENT_STATES:
+        return False
+    if request.state != "absent":
+        return key.key_state not in models.DELETION_STATES
+    if request.key_material_id or request.all_materials:
+        return True
+    return request.offered is not None and key.key_state in (models.ENABLED, models.DISABLED)
+
+
+def read_tags(kms: connection.Connection, request: Request, key: Key, acts: bool, seals: tuple[Seal, ...] = ()) -> Key:
+    """The key with what its tags say: whether it was cut off, and what it has to become after an earlier run.
+
+    acts: whether the plan without the tags changes anything. seals: what proves that a tag is of an import of ours.
+    """
+    if not needs_tags(request, key, acts):
+        return key
+    try:
+        # A cut-off does not wait for tags.
+        tags = operations.get_tags(kms, key.arn, once=request.state == "absent")
+    except AnsibleKMSError as error:
+        if error.code != "AccessDeniedException" and request.state != "absent":
+            raise
+        return replace(key, unread=(*key.unread, ("ListResourceTags", error.code)))
+    return with_tags(key, tags, seals)
+
+
+def with_tags(key: Key, tags: Mapping[str, str], seals: tuple[Seal, ...]) -> Key:
+    """The key with what its tags, which were read already, say."""
+    value = tags.get(models.RESTORE_STATE_TAG)
+    found = tag_values.remembered(key, value, seals)
+    return replace(
+        key, restore_tag=value, restore_state=found.state if found else None, cut_off=tags.get(models.CUT_OFF_TAG)
+    )
+
+
+def needs_tags(request: Request, key: Key, acts: bool) -> bool:
+    """Every plan that acts has to know of a cut-off. Otherwise only an import into a Disabled key is of interest.
+
+    On symmetric keys such an import marks the description; on others nothing but the tag tells.
+    """
+    if request.state == "absent":
+        return request.all_materials and key.key_state not in models.DELETION_STATES
+    if key.key_state in models.DELETION_STATES:
+        return False
+    if acts or request.lift_cut_off or not key.enabled:
+        return True
+    if key.symmetric and not key.replica:
+        return any(_may_hide_a_crash(entry) for entry in key.materials)
+    return True
+
+
+def _may_hide_a_crash(entry: Material) -> bool:
+    """Whether an import into a Disabled key marked this material, or could not mark it."""
+    return descriptions.imported_while_disabled(entry.description) or descriptions.split(entry.description)[1] is None

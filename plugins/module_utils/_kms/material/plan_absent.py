@@ -1,0 +1,163 @@
+# Copyright: byok.aws contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The plan for state absent: delete imported key material. Pure."""
+
+from __future__ import annotations
+
+from ..key import models
+from ..key.models import Evidence
+from ..key.models import Key
+from ..key.models import Material
+from ..key.models import Plan
+from ..key.models import Request
+from ..key.models import Step
+from .plan_present import existing_import
+
+_EMPTY_STATES = (models.PENDING_IMPORT,) + models.DELETION_STATES
+
+
+def plan_absent(request: Request, key: Key, evidence: Evidence) -> Plan:
+    """Delete one material, every loaded one, or the current one."""
+    if request.all_materials:
+        plan = _cut_off(request, key)
+    elif request.key_material_id:
+        plan = _named(request, key, request.key_material_id)
+    else:
+        plan = _current(key)
+    if not request.offered:
+        return plan
+    return _proved_first(request, key, evidence, plan)
+
+
+def _current(key: Key) -> Plan:
+    if key.key_state in _EMPTY_STATES:
+        return Plan(skip_reason=key.key_state)
+    # Named explicitly on symmetric keys, so that a rotation in between cannot make it another one.
+    return _deleting(key, (key.current_key_material_id,))
+
+
+def _named(request: Request, key: Key, key_material_id: str) -> Plan:
+    if not key.symmetric:
+        return Plan(
+            refusal=f"the {key.key_spec} key {request.key_id} has one material, without an ID; omit key_material_id",
+            forceable=False,
+        )
+    entry = key.material(key_material_id)
+    if entry is None:
+        warning = f"the key {request.key_id} knows no material {key_material_id}; it is gone, or was never there"
+        return Plan(skip_reason=models.NOT_IMPORTED, warnings=(warning,))
+    if not held(key, entry):
+        return Plan(skip_reason=models.NOT_IMPORTED)
+    plan = _deleting(key, (key_material_id,))
+    if entry.key_material_state == models.NON_CURRENT:
+        return _refused(request, plan, key_material_id)
+    return plan
+
+
+def _refused(request: Request, plan: Plan, key_material_id: str) -> Plan:
+    sentence = (
+        f"the key material {key_material_id} is NON_CURRENT; without it the whole key {request.key_id} becomes "
+        "PendingImport, and nothing can be encrypted or decrypted with it, not even with the current material; keep "
+        "it, or use force if that is meant"
+    )
+    return Plan(steps=plan.steps, refusal=sentence, unavailable_seconds=plan.unavailable_seconds)
+
+
+def _cut_off(request: Request, key: Key) -> Plan:
+    """Delete all that may be there, and leave the mark that keeps it away.
+
+    The deletion of every permanent material is sent whatever was read: between the deletion and the import of a run
+    that is under way the key looks as empty as one that was cut off.
+    """
+    if not key.symmetric:
+        targets: list[Material | None] = [None]
+    else:
+        # The current one first: from then on nothing can be done with the key.
+        entries = [entry for entry in key.materials if entry.permanent or held(key, entry)]
+        targets = [*sorted(entries, key=lambda entry: entry.key_material_state != models.CURRENT)] or [None]
+    steps = [_sure_deletion(key, target) for target in targets]
+    lost = any(step.changes for step in steps)
+    interrupts = any(step.changes and not _is_staged(key, step.key_material_id) for step in steps)
+    if key.cut_off is None and key.key_state not in models.DELETION_STATES:
+        steps.append(Step("TagResource", "mark"))
+    return Plan(
+        steps=tuple(steps),
+        skip_reason=None if lost else _emptiness(key),
+        warnings=_cut_off_warnings(request, key),
+        unavailable_seconds=None if interrupts else 0.0,
+    )
+
+
+def _sure_deletion(key: Key, entry: Material | None) -> Step:
+    # Without a list, or in PendingDeletion without an ID, nothing tells whether the bytes are there.
+    there = held(key, entry) if entry is not None else key.key_state != models.PENDING_IMPORT
+    named = entry.key_material_id if entry is not None else None
+    return Step("DeleteImportedKeyMaterial", "delete", named, changes=there)
+
+
+def _emptiness(key: Key) -> str:
+    return key.key_state if key.key_state in _EMPTY_STATES else models.NOT_IMPORTED
+
+
+def _cut_off_warnings(request: Request, key: Key) -> tuple[str, ...]:
+    if key.key_state not in models.DELETION_STATES:
+        return ()
+    warning = (
+        f"the key {request.key_id} is {key.key_state} and takes no tag; should its deletion be cancelled, nothing "
+        "keeps its material from being imported again"
+    )
+    return (warning,)
+
+
+def held(key: Key, entry: Material) -> bool:
+    """Whether the bytes may be there: in doubt yes, since deleting what is gone already harms nothing."""
+    return entry.loaded(key.now)
+
+
+def _deleting(key: Key, key_material_ids: tuple[str | None, ...]) -> Plan:
+    steps = tuple(Step("DeleteImportedKeyMaterial", "delete", one) for one in key_material_ids)
+    only_staged = all(_is_staged(key, one) for one in key_material_ids)
+    return Plan(steps=steps, unavailable_seconds=0.0 if only_staged else None)
+
+
+def _is_staged(key: Key, key_material_id: str | None) -> bool:
+    entry = key.material(key_material_id)
+    return entry is not None and not entry.permanent
+
+
+def _proved_first(request: Request, key: Key, evidence: Evidence, plan: Plan) -> Plan:
+    """The caller gave the material too: it must be the one that is deleted, or it could not be restored from this."""
+    lost = [step for step in plan.steps if step.operation == "DeleteImportedKeyMaterial" and step.changes]
+    if not lost:
+        # Nothing is there that could be lost, and a proof by import would put into the key what is to be kept out.
+        return plan
+    target = lost[0].key_material_id
+    if evidence.verdict == "mismatch" or (evidence.key_material_id and evidence.key_material_id != target):
+        return Plan(
+            steps=plan.steps,
+            refusal=f"the material given is not the one that the key {request.key_id} holds; after the deletion it "
+            "could not be restored from it; give the right one, none at all, or use force",
+            unavailable_seconds=plan.unavailable_seconds,
+        )
+    if evidence.verdict == "match":
+        return plan
+    if key.key_state in models.DELETION_STATES:
+        return Plan(
+            steps=plan.steps,
+            refusal=f"the key {request.key_id} is {key.key_state}, in which nothing proves that the material given is "
+            "the one it holds; leave the material out, or use force",
+            unavailable_seconds=plan.unavailable_seconds,
+        )
+    current = key.material(target)
+    proof = existing_import(key, "prove", target, (current.expiration if current else key.expiration))
+    enabling = (
+        f"to prove the material, the Disabled key {request.key_id} is enabled until its deletion right afterwards",
+    )
+    return Plan(
+        steps=(proof, *plan.steps),
+        refusal=plan.refusal,
+        warnings=enabling if key.key_state == models.DISABLED else (),
+        unavailable_seconds=plan.unavailable_seconds,
+    )

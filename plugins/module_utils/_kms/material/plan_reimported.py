@@ -1,0 +1,107 @@
+# Copyright: byok.aws contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The plan for state reimported: delete and import the same material as one pair. Pure.
+
+What can go wrong with the import has to go wrong before the deletion. An import of the same bytes into an Enabled key
+interrupts nothing and shows at once that the material, the token and the permission to import are right. Of a
+preparation it proves the very blob and token that will be imported after the deletion.
+"""
+
+from __future__ import annotations
+
+from ..key import descriptions
+from ..key import lifetimes
+from ..key import models
+from ..key.expiry import wanted_expiration
+from ..key.models import Evidence
+from ..key.models import Key
+from ..key.models import Material
+from ..key.models import Plan
+from ..key.models import Request
+from ..key.models import Step
+from .plan_present import existing_import
+from .plan_present import first_import
+from .plan_present import is_loaded
+from .plan_present import mismatch_sentence
+from .plan_present import new_description
+
+# The key is unusable from KMS's answer to the deletion until the import arrives there: one round trip.
+_ROUND_TRIPS_UNUSABLE = 1
+
+
+def plan_reimported(request: Request, key: Key, evidence: Evidence) -> Plan:
+    """Prove, delete, import. On a key that is empty already, only the import is left to do."""
+    if evidence.verdict == "mismatch":
+        return Plan(refusal=mismatch_sentence(request, key), forceable=False)
+    if key.never_imported:
+        return Plan(steps=(first_import(request, key, evidence),))
+    if not key.symmetric:
+        return _single(request, key, evidence)
+    entry = _target(request, key, evidence)
+    if entry is None:
+        return Plan(
+            refusal=f"the key {request.key_id} has several materials, and which one this is cannot be seen; say so "
+            "with key_material_id",
+            forceable=False,
+        )
+    if not entry.permanent:
+        return Plan(
+            refusal=f"the key material {entry.key_material_id} is staged on the key {request.key_id} and not in use; "
+            "deleting and importing it would do nothing",
+            forceable=False,
+        )
+    return _listed(request, key, entry, evidence)
+
+
+def _target(request: Request, key: Key, evidence: Evidence) -> Material | None:
+    """Which material the request means, or None when that cannot be told."""
+    known = request.key_material_id or evidence.key_material_id
+    if known:
+        return key.material(known)
+    unmarked = [
+        entry for entry in key.materials if entry.permanent and descriptions.split(entry.description)[1] is None
+    ]
+    return unmarked[0] if len(unmarked) == 1 else None
+
+
+def _listed(request: Request, key: Key, entry: Material, evidence: Evidence) -> Plan:
+    loaded = is_loaded(key, entry)
+    request, _problem = lifetimes.for_existing(request, key, entry, loaded)
+    expiration, _differs = wanted_expiration(request, entry.expiration if loaded else None, key.now)
+    description = new_description(request, key, entry, evidence)
+    restore = existing_import(key, "restore", entry.key_material_id, expiration, description)
+    if not loaded:
+        return Plan(steps=(restore,))
+    prove = existing_import(key, "prove", entry.key_material_id, entry.expiration, description)
+    plan = _pair(key, evidence, prove, restore, entry.key_material_id)
+    if entry.key_material_state == models.NON_CURRENT and not request.key_material_id:
+        return Plan(
+            steps=plan.steps,
+            refusal=f"the material given is {entry.key_material_id}, which is NON_CURRENT on the key {request.key_id}; "
+            "the whole key is unusable until it is back; name it with key_material_id if that is meant",
+            unavailable_seconds=plan.unavailable_seconds,
+        )
+    return plan
+
+
+def _single(request: Request, key: Key, evidence: Evidence) -> Plan:
+    loaded = key.key_state in (models.ENABLED, models.DISABLED)
+    expiration, _differs = wanted_expiration(request, key.expiration if loaded else None, key.now)
+    restore = existing_import(key, "restore", None, expiration)
+    if not loaded:
+        return Plan(steps=(restore,))
+    prove = existing_import(key, "prove", None, key.expiration)
+    return _pair(key, evidence, prove, restore, None)
+
+
+def _pair(key: Key, evidence: Evidence, prove: Step, restore: Step, key_material_id: str | None) -> Plan:
+    steps = [Step("DeleteImportedKeyMaterial", "delete", key_material_id), restore]
+    # What the caller or a file says of wrapped material proves nothing, and no other proof of it is possible than an
+    # import. That enables a Disabled key for a moment, so what is proved already is not proved again there.
+    proved = evidence.verdict == "match" and evidence.method != "key_material_id"
+    if key.enabled or not proved:
+        steps.insert(0, prove)
+    predicted = round(_ROUND_TRIPS_UNUSABLE * key.round_trip_seconds, 3) if key.enabled else 0.0
+    return Plan(steps=tuple(steps), unavailable_seconds=predicted)

@@ -1,0 +1,86 @@
+# Copyright: byok.aws contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""From the options of kms_key_replacement to wishes: what can be refused before KMS is asked is refused here."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from ..external_key import options as external_key_options
+from ..external_key.models import DEFAULT_WINDOW
+from ..material.options import KeyInput
+from ..material.options import called
+from ..material.options import merge
+from ..material.options import read_inputs
+from ..service.errors import AnsibleKMSError
+from ..service.errors import invalid
+
+LEAVE, DISABLE, DELETE = "leave", "disable", "delete"
+_WINDOW = range(7, 31)
+
+
+@dataclass(frozen=True)
+class ReplacementInput(KeyInput):
+    """The wish for the material of a new key, and what else belongs to a replacement.
+
+    aliases: those that move; None for all. old_key: what becomes of the key that is replaced.
+    """
+
+    aliases: tuple[str, ...] | None = None
+    old_key: str = LEAVE
+    pending_window: int = DEFAULT_WINDOW
+    canary: bool = True
+    bypass_policy_lockout_safety_check: bool = False
+
+
+def read_replacements(options: Mapping[str, Any], region: str | None) -> list[ReplacementInput]:
+    """The wishes of a whole call, in the order given. Raises AnsibleKMSError for the first that cannot be meant."""
+    whole = {**options, "state": "present"}
+    entries = options.get("keys")
+    merged = [whole] if entries is None else [merge(whole, one) for one in entries]
+    for one in merged:
+        problem = next(_problems(one), None)
+        if problem:
+            raise invalid(f"key {called(one)}: {problem}")
+    key_inputs = read_inputs(whole, region)
+    return [_completed(key_input, one, region) for key_input, one in zip(key_inputs, merged)]
+
+
+def _problems(options: Mapping[str, Any]) -> Iterator[str]:
+    if options.get("key_material") is None and options.get("key_material_file") is None:
+        yield "the material of the new key is needed: key_material or key_material_file"
+    window = options.get("pending_window")
+    if window is not None and window not in _WINDOW:
+        yield f"pending_window is {window}; KMS waits between 7 and 30 days before it deletes a key"
+    if options.get("aliases") == []:
+        yield "aliases is empty; leave it out to have every alias moved"
+
+
+def _completed(key_input: KeyInput, options: Mapping[str, Any], region: str | None) -> ReplacementInput:
+    window = options.get("pending_window")
+    return ReplacementInput(
+        key_input.request,
+        key_input.content,
+        given_by=key_input.given_by,
+        aliases=_aliases(key_input.request.key_id, options, region),
+        old_key=options.get("old_key") or LEAVE,
+        pending_window=DEFAULT_WINDOW if window is None else window,
+        canary=options.get("canary") is not False,
+        bypass_policy_lockout_safety_check=bool(options.get("bypass_policy_lockout_safety_check")),
+    )
+
+
+def _aliases(key_id: str, options: Mapping[str, Any], region: str | None) -> tuple[str, ...] | None:
+    given = options.get("aliases")
+    if given is None:
+        return None
+    try:
+        names = [str(external_key_options.alias_name(one, region)) for one in given]
+    except AnsibleKMSError as error:
+        raise invalid(f"key {key_id}: {error.message}") from None
+    return tuple(dict.fromkeys(names))

@@ -1,0 +1,85 @@
+# Copyright: byok.aws contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Is this the material that KMS holds? KMS never answers with the bytes, so each kind of key has a proof of its own.
+
+Symmetric keys: a fingerprint kept in KeyMaterialDescription. RSA and ECC: GetPublicKey. HMAC: GenerateMac.
+Where none can be had the verdict is "unknown", and the plan lets KMS compare: a reimport takes only the same bytes.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import os
+
+from ..key import descriptions
+from ..key import models
+from ..key import specs
+from ..key.models import NO_EVIDENCE
+from ..key.models import Evidence
+from ..key.models import Key
+from ..key.models import Request
+from ..service import connection
+from ..service import operations
+from ..service.errors import AnsibleKMSError
+from ..service.errors import invalid
+from .material import Secret
+from .material import fingerprint
+
+_CHALLENGE_BYTES = 32
+# A proof that the caller may not read, or the key's state forbids, is no proof; everything else is a failure.
+_NO_PROOF_CODES = ("AccessDeniedException", "DisabledException", "KMSInvalidStateException")
+
+
+def find_evidence(kms: connection.Connection, request: Request, key: Key, secret: Secret | None) -> Evidence:
+    """What can be known by reading alone. Raises AnsibleKMSError for a key_material_id the key never had."""
+    if key.symmetric:
+        return symmetric_evidence(request, key, secret)
+    if secret is None or key.key_state not in (models.ENABLED, models.DISABLED):
+        return NO_EVIDENCE
+    try:
+        if key.key_spec in specs.HMAC_HASHES:
+            return _mac_evidence(kms, key, secret)
+        return _verdict("public_key", secret.public_key() == operations.get_public_key(kms, key.arn))
+    except AnsibleKMSError as error:
+        if error.code in _NO_PROOF_CODES:
+            return NO_EVIDENCE
+        raise
+
+
+def symmetric_evidence(request: Request, key: Key, secret: Secret | None) -> Evidence:
+    """The verdict of the fingerprints in the list of materials. Makes no call."""
+    named = request.key_material_id
+    if named and (key.materials or key.never_imported) and key.material(named) is None:
+        if request.state == "absent":
+            # Staged material vanishes with its deletion: what KMS does not know is absent.
+            return NO_EVIDENCE
+        raise invalid(f"the key material {named} was never imported into the key {request.key_id}")
+    if secret is None:
+        return Evidence("match", "key_material_id", named) if named and request.offered else NO_EVIDENCE
+    own = fingerprint(secret, key.account_id, key.key_id)
+    marks = {entry.key_material_id: descriptions.split(entry.description)[1] for entry in key.materials}
+    found = next((one for one, mark in marks.items() if mark is not None and hmac.compare_digest(mark, own)), None)
+    if found is not None and named in (None, found):
+        return Evidence("match", "fingerprint", found, own)
+    meant = [mark for one, mark in marks.items() if named in (None, one)]
+    # Bytes that are another of the key's materials are not the one named, whoever imported that.
+    if found is not None or (meant and all(mark is not None for mark in meant)):
+        return Evidence("mismatch", "fingerprint", named, own)
+    return Evidence(fingerprint=own)
+
+
+def _mac_evidence(kms: connection.Connection, key: Key, secret: Secret) -> Evidence:
+    # GenerateMac works in Enabled only.
+    if not key.enabled:
+        return NO_EVIDENCE
+    challenge = os.urandom(_CHALLENGE_BYTES)
+    algorithm = key.mac_algorithms[0] if key.mac_algorithms else key.key_spec.replace("HMAC_", "HMAC_SHA_")
+    expected = hmac.new(secret.plaintext, challenge, getattr(hashlib, specs.HMAC_HASHES[key.key_spec])).digest()
+    return _verdict("mac", hmac.compare_digest(expected, operations.generate_mac(kms, key.arn, challenge, algorithm)))
+
+
+def _verdict(method: str, same: bool) -> Evidence:
+    return Evidence("match" if same else "mismatch", method)

@@ -1,0 +1,739 @@
+# Copyright: byok.aws contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The course of a rotation, as the role kms_material_rotation needs to know it: from the results of its tasks to what
+has to be done next, what a journal keeps, and what has to be said. Pure; nothing here has ever seen a material.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from collections import Counter
+from collections.abc import Mapping
+from collections.abc import Sequence
+from dataclasses import dataclass
+from dataclasses import replace
+from datetime import datetime
+from datetime import timezone
+from typing import Any
+from typing import Optional
+
+from ansible_collections.byok.aws.plugins.module_utils._kms.key import models
+from ansible_collections.byok.aws.plugins.module_utils._kms.key.identifiers import same_key
+from ansible_collections.byok.aws.plugins.module_utils._kms.material.arguments import imported_material_spec
+from ansible_collections.byok.aws.plugins.module_utils._kms.material.arguments import key_replacement_spec
+from ansible_collections.byok.aws.plugins.module_utils._kms.secret.misplaced import misplaced
+from ansible_collections.byok.aws.plugins.module_utils._kms.service.errors import INTERRUPTED
+from ansible_collections.byok.aws.plugins.module_utils._kms.service.errors import REFUSED
+from ansible_collections.byok.aws.plugins.module_utils._kms.service.pacing import Pacer
+from ansible_collections.byok.aws.plugins.module_utils._kms.service.pacing import read_rates
+from ansible_collections.byok.aws.plugins.module_utils._kms.service.progress import seconds_for
+from ansible_collections.byok.aws.plugins.module_utils._kms.service.texts import printable
+from ansible_collections.byok.aws.plugins.module_utils._kms.service.texts import printable_parts
+from ansible_collections.byok.aws.plugins.plugin_utils import naming
+
+Facts = Mapping[str, Any]
+# In annotations that are run: | is for Python 3.10 and later.
+Entry = Optional[Mapping[str, Any]]
+
+STATES = {"reimport": "reimported", "on_demand": "current", "alias": "alias"}
+PREPARING = "GetParametersForImport"
+DELETE = "DeleteImportedKeyMaterial"
+IMPORT = "ImportKeyMaterial"
+ROTATE = "RotateKeyOnDemand"
+
+DONE, FAILED, LEFT = "done", "failed", "left"
+UNFINISHED, COMPLETED = "unfinished", "completed"
+# An unfinished journal that is older belongs to a rotation that nobody means any more.
+JOURNAL_LIFETIME = 7 * 24 * 3600
+
+_HEALING = "; to heal it: "
+_GO_ON = "name that key by its ARN to go on with it, or remove the journal to rotate the other one instead"
+_LOST_RESULT = {"code": "Unknown", "message": "the task ended without a result for this key", "heal_command": None}
+
+
+@dataclass(frozen=True)
+class Attempt:
+    """One call of the module on a key: the entry of its result, its diff, and the warnings that are about this key.
+
+    For a key in several Regions, entry and diff are those of its primary key, but for what the module sums up;
+    regions has one for each.
+    """
+
+    entry: Mapping[str, Any]
+    diff: Mapping[str, Any]
+    warnings: tuple[str, ...] = ()
+    regions: tuple[Attempt, ...] = ()
+
+    @property
+    def parts(self) -> tuple[Attempt, ...]:
+        return self.regions or (self,)
+
+    def within(self, region: str) -> Attempt:
+        """The part of a Region; the whole, where there is no account of each."""
+        return next((part for part in self.regions if part.region == region), self)
+
+    @property
+    def region(self) -> str | None:
+        """The Region, of a part of a key in several."""
+        found = self.entry.get("region")
+        return str(found) if found else None
+
+    @property
+    def seen_state(self) -> str | None:
+        """The state of the key as it was read before anything was done."""
+        found = (self.diff.get("before") or {}).get("key_state")
+        return str(found) if found else None
+
+    @property
+    def error(self) -> Entry:
+        error: Entry = self.entry.get("error")
+        return error
+
+    @property
+    def deleted(self) -> bool:
+        return DELETE in (self.entry.get("operations") or [])
+
+    @property
+    def missing(self) -> bool:
+        """Whether the key may be without its material because of this attempt, in one of its Regions."""
+        if self.regions:
+            return any(part.missing for part in self.regions)
+        if not self.error:
+            return False
+        return "key_state" not in self.entry or self.entry["key_state"] == models.PENDING_IMPORT
+
+
+@dataclass(frozen=True)
+class Track:
+    """One key's way through the run."""
+
+    index: int
+    key_id: str
+    key_input: Mapping[str, Any]
+    look: Mapping[str, Any]
+    plan: Attempt | None
+    attempts: tuple[Attempt, ...]
+    verified: Attempt | None
+    taken: Entry
+    proved: Entry
+    record: Entry
+    strategy: str
+    note: str | None = None
+
+    @property
+    def arn(self) -> str:
+        """The key that was worked on; before that, the one that is planned."""
+        return str(self.read("key_arn") or self.key_id)
+
+    @property
+    def key_spec(self) -> str:
+        return str(self.read("key_spec") or "unknown")
+
+    def read(self, name: str) -> Any:
+        tried = [one.entry for one in reversed(self.attempts) if one.entry.get("key_arn")]
+        sources = [*tried, self.plan.entry if self.plan else {}, self.look]
+        return next((source[name] for source in sources if source.get(name)), None)
+
+    @property
+    def before(self) -> Mapping[str, Any]:
+        """The key as it was read before, as a diff shows it; empty when it could not be read."""
+        return (self.plan.diff.get("before") if self.plan else None) or {}
+
+    @property
+    def refusal(self) -> Entry:
+        return self.plan.error if self.plan else None
+
+    @property
+    def done_earlier(self) -> bool:
+        """Whether the journal has it, and the key still is as that run left it."""
+        if self.record is None or self.record.get("status") != DONE:
+            return False
+        if self.strategy != "reimport" and self.planned:
+            return False
+        states = region_states(self.plan) if self.plan else {}
+        if self.record.get("regions") and states and self.record["regions"] != states:
+            return False
+        kept = ("key_state", "current_key_material_id")
+        return all((self.record.get(name) or None) == (self.before.get(name) or None) for name in kept)
+
+    @property
+    def planned(self) -> bool:
+        return self.plan is not None and bool(self.plan.entry.get("changed"))
+
+    @property
+    def to_do(self) -> bool:
+        return self.planned and not self.refusal and not self.done_earlier
+
+    @property
+    def last(self) -> Attempt | None:
+        return self.attempts[-1] if self.attempts else None
+
+    @property
+    def error(self) -> Entry:
+        return self.stray or (self.last.error if self.last else None)
+
+    @property
+    def stray(self) -> Entry:
+        """The error of a key in whose place another one was worked on or looked at."""
+        planned = self.plan.entry.get("key_arn") if self.plan else None
+        # An alias may have left the key that is replaced already.
+        meant = [planned, self.look.get("key_arn")] if self.strategy == "alias" else [planned]
+        for one in [*self.attempts, *([self.verified] if self.verified else [])]:
+            found = one.entry.get("key_arn")
+            if planned and found and not any(same_key(found, arn) for arn in meant if arn):
+                return _strayed(str(planned), one)
+        return None
+
+    @property
+    def missing(self) -> bool:
+        """Whether the latest attempt may have left the key without its material. A replacement takes nothing away."""
+        return self.strategy != "alias" and self.last is not None and self.last.missing
+
+    @property
+    def interrupted(self) -> bool:
+        """Whether the latest attempt was asked to end, by a signal or because its journal could not be kept."""
+        return (self.error or {}).get("code") == INTERRUPTED
+
+    @property
+    def unusable(self) -> bool:
+        """Whether the key is left without its material, in one of its Regions, as far as is known."""
+        if self.regions:
+            return any(one.unusable for one in self.regions)
+        if self.strategy == "alias":
+            # A replacement takes nothing away.
+            return False
+        if self.verified and self.verified.seen_state:
+            return self.verified.seen_state == models.PENDING_IMPORT
+        return self.missing
+
+    @property
+    def region(self) -> str | None:
+        """The Region, on the way of a key in one of several."""
+        return self.plan.region if self.plan else None
+
+    @property
+    def regions(self) -> list[Track]:
+        """The way of a key in each of several Regions; empty for a key in one."""
+        return [self._within(str(part.region)) for part in self.plan.regions] if self.plan else []
+
+    def _within(self, region: str) -> Track:
+        attempts = tuple(one.within(region) for one in self.attempts)
+        plan = self.plan.within(region) if self.plan else None
+        return replace(self, plan=plan, attempts=attempts, verified=self.verified and self.verified.within(region))
+
+    @property
+    def changed(self) -> bool:
+        return any(one.entry.get("changed") for one in self.attempts)
+
+
+def _strayed(planned: str, other: Attempt) -> Mapping[str, Any]:
+    done = ", ".join(other.entry.get("operations") or []) or "no changing call"
+    error = other.error or {}
+    said = f"; {bare(error['message'])}" if error else ""
+    return {
+        "code": None,
+        "message": f"the key {planned} was planned, and {other.entry['key_arn']} was worked on ({done}){said}",
+        "heal_command": error.get("heal_command"),
+    }
+
+
+# -- from the facts ----------------------------------------------------------------------------------------------------
+
+
+def tracks(facts: Facts) -> list[Track]:
+    """One track for each key, in the order given."""
+    key_inputs = facts["key_inputs"]
+    arns = [_arn_of(facts, index, key_input) for index, key_input in enumerate(key_inputs)]
+    records = _records(facts, arns)
+    way = [_track(facts, index, key_input, records.get(arns[index])) for index, key_input in enumerate(key_inputs)]
+    pins, moved = _pins(facts), _moved(facts)
+    asked = bool(moved) and facts["journal"].get("asked") == _asked(facts)
+    return [_under_its_name(track, pins[track.index], moved.get(track.index), asked) for track in way]
+
+
+def _names(facts: Facts) -> list[str]:
+    return [str(key_input["key_id"]) for key_input in facts["key_inputs"]]
+
+
+def _pins(facts: Facts) -> list[str]:
+    return naming.pins(_names(facts), facts.get("looks") or [])
+
+
+def _moved(facts: Facts) -> dict[int, str]:
+    """What is said of the aliases that led elsewhere in a run that was not finished."""
+    if not _unfinished(facts):
+        return {}
+    names = _names(facts)
+    return naming.moved(facts["journal"], names, [_planned(facts, index) for index in range(len(names))])
+
+
+def _planned(facts: Facts, index: int) -> str | None:
+    """The ARN of the key that is planned. For strategy alias the first look may show the key in its place already."""
+    entry = _at(facts.get("preflight"), "kms_keys", index) or {}
+    looked = _look(facts, index) if facts["run"]["strategy"] != "alias" else {}
+    return entry.get("key_arn") or looked.get("key_arn")
+
+
+def _under_its_name(track: Track, pin: str, moved: str | None, resumed: bool) -> Track:
+    """The track, refused where it is not certain that its name stands for the key that is meant."""
+    if moved and not resumed:
+        track = replace(track, note=moved)
+    problem = f"{moved}; {_GO_ON}" if moved and resumed else None
+    if problem is None and not track.refusal:
+        problem = naming.unresolved_problem(track.key_id, pin, track.look)
+    if problem is None or track.plan is None:
+        return track
+    error = {"code": REFUSED, "message": problem, "heal_command": None}
+    return replace(track, plan=replace(track.plan, entry={**track.plan.entry, "error": error}))
+
+
+def _look(facts: Facts, index: int) -> Mapping[str, Any]:
+    looks = facts.get("looks") or []
+    found: Mapping[str, Any] = looks[index] if index < len(looks) else {}
+    return found
+
+
+def _track(facts: Facts, index: int, key_input: Mapping[str, Any], record: Entry) -> Track:
+    key_id = str(key_input["key_id"])
+    attempts = [_attempt(one, index, key_id) for one in facts.get("attempts") or []]
+    return Track(
+        index=index,
+        key_id=key_id,
+        key_input=key_input,
+        look=_look(facts, index),
+        plan=_plan(facts.get("preflight"), index, key_id),
+        attempts=tuple(one for one in attempts if one),
+        verified=_attempt(facts.get("verified"), index, key_id),
+        taken=_at(facts.get("taken"), "canaries", index),
+        proved=_at(facts.get("proved"), "canaries", index),
+        record=record,
+        strategy=str(facts["run"]["strategy"]),
+    )
+
+
+def _at(result: Entry, name: str, index: int) -> Entry:
+    """What a result holds about a key; results name the indices of the keys that they are about."""
+    indices = list((result or {}).get("indices") or [])
+    if result is None or index not in indices:
+        return None
+    entries = result.get(name) or []
+    position = indices.index(index)
+    found: Entry = entries[position] if position < len(entries) else None
+    return found
+
+
+def _plan(result: Entry, index: int, key_id: str) -> Attempt | None:
+    """The plan; None when the call failed as a whole because of another key."""
+    message = str((result or {}).get("msg") or "")
+    if failed_as_a_whole(result) and message.startswith("key ") and not message.startswith(_prefix(key_id)):
+        return None
+    return _attempt(result, index, key_id)
+
+
+def _prefix(key_id: str) -> str:
+    """How a message of the module begins that is about one of the keys of a call."""
+    return f"key {printable(key_id)}:"
+
+
+def failed_as_a_whole(result: Entry) -> bool:
+    """Whether there is no account of each key."""
+    return bool(result) and len((result or {}).get("kms_keys") or []) < len((result or {}).get("indices") or [])
+
+
+def _attempt(result: Entry, index: int, key_id: str) -> Attempt | None:
+    if not result or index not in (result.get("indices") or []):
+        return None
+    entry = _at(result, "kms_keys", index)
+    if entry is None:
+        message = str(result.get("msg") or _LOST_RESULT["message"])
+        return Attempt({"key_id": key_id, "error": {**_LOST_RESULT, "message": message}}, {})
+    diff = _at(result, "diff", index) or {}
+    parts = tuple(Attempt(one, _diff_in(diff, str(one["region"]))) for one in entry.get("regions") or [])
+    named = [entry, *(part.entry for part in parts)]
+    names = [key_id] + [str(one[name]) for one in named for name in ("key_id", "key_arn") if one.get(name)]
+    warnings = tuple(str(text) for text in result.get("warnings") or [] if _is_about(str(text), names))
+    return Attempt(entry, parts[0].diff if parts else diff, warnings, parts)
+
+
+def _diff_in(diff: Mapping[str, Any], region: str) -> dict[str, Any]:
+    return {side: (diff.get(side) or {}).get(region) or {} for side in ("before", "after")}
+
+
+def region_states(attempt: Attempt) -> dict[str, str | None]:
+    """The state in which a key was read, by Region; empty for a key in one."""
+    return {str(part.region): part.seen_state for part in attempt.regions}
+
+
+def _is_about(text: str, names: Sequence[str]) -> bool:
+    return any(re.search(rf"(?<![\w/-]){re.escape(name)}(?![\w/-])", text) for name in names)
+
+
+def _arn_of(facts: Facts, index: int, key_input: Mapping[str, Any]) -> str:
+    entry = _at(facts.get("preflight"), "kms_keys", index) or {}
+    return str(entry.get("key_arn") or _look(facts, index).get("key_arn") or key_input["key_id"])
+
+
+def misplaced_options(facts: Facts) -> list[str]:
+    """The names of the options of keys that hold what looks like key material, which nothing may repeat."""
+    spec = {**key_replacement_spec(), **imported_material_spec()}
+    return sorted({name for key_input in facts["key_inputs"] for name, _text in misplaced(spec, key_input)})
+
+
+# -- the journal -------------------------------------------------------------------------------------------------------
+
+
+def identity(facts: Facts) -> str:
+    """What makes two runs the same rotation: the strategy, the change, the keys and what is wished of them."""
+    return _digest(
+        facts,
+        [
+            {**key_input, "key_id": _arn_of(facts, index, key_input)}
+            for index, key_input in enumerate(facts["key_inputs"])
+        ],
+    )
+
+
+def _asked(facts: Facts) -> str:
+    """The same by the names that were given."""
+    return _digest(facts, facts["key_inputs"])
+
+
+def _digest(facts: Facts, key_inputs: Sequence[Mapping[str, Any]]) -> str:
+    run = facts["run"]
+    whole = [
+        run["strategy"],
+        run.get("change_reference") or "",
+        sorted(json.dumps(one, sort_keys=True) for one in key_inputs),
+    ]
+    return hashlib.sha256(json.dumps(whole).encode()).hexdigest()
+
+
+def continues(facts: Facts) -> bool:
+    """Whether the journal that was found is the one of this rotation, broken off not long ago."""
+    return _unfinished(facts) and facts["journal"].get("rotation") == identity(facts)
+
+
+def _unfinished(facts: Facts) -> bool:
+    found = facts.get("journal") or {}
+    age = float(facts["run"]["started"]) - float(found.get("updated") or 0)
+    return found.get("state") == UNFINISHED and age < JOURNAL_LIFETIME
+
+
+def _records(facts: Facts, arns: Sequence[str]) -> dict[str, Mapping[str, Any]]:
+    if not facts.get("journal") or not continues(facts):
+        return {}
+    records = {record["key_arn"]: record for record in facts["journal"]["keys"] if record["key_arn"] in arns}
+    for late in _tail(str(facts.get("journal_tail") or "")):
+        if late["key_arn"] in arns:
+            records[late["key_arn"]] = {**records.get(late["key_arn"], {}), **late}
+    return records
+
+
+def _tail(text: str) -> list[dict[str, Any]]:
+    """What the module noted of each key as soon as it was finished, after the journal was last written."""
+    found = []
+    for line in text.splitlines():
+        try:
+            noted = json.loads(line)
+            found.append(
+                {
+                    "key_id": noted["key_id"],
+                    "key_arn": noted["key_arn"],
+                    "status": FAILED if noted["error"] else DONE,
+                    "finished_at": iso(float(noted["finished"])),
+                    "key_state": noted["key_state"],
+                    "current_key_material_id": noted["current_key_material_id"],
+                    "regions": noted.get("regions") or {},
+                    "calls": [
+                        {"operation": operation, "request_id": request_id, "outcome": "Success"}
+                        for operation, request_id in zip(noted["operations"], noted["request_ids"])
+                    ],
+                }
+            )
+        except (ValueError, KeyError, TypeError, OverflowError, RecursionError):
+            # Half a line, or another's.
+            continue
+    return found
+
+
+def journal(facts: Facts, finished: bool, now: float) -> dict[str, Any]:
+    """What is written down after every batch. Holds no material, and nothing made of it."""
+    keys = [_record(track, now) for track in tracks(facts)]
+    whole = finished and all(record["status"] == DONE for record in keys)
+    return {
+        "schema": 1,
+        "collection": "byok.aws",
+        "id": run_id(facts),
+        "state": COMPLETED if whole else UNFINISHED,
+        "rotation": identity(facts),
+        "asked": _asked(facts),
+        "strategy": facts["run"]["strategy"],
+        "updated": now,
+        "updated_at": iso(now),
+        "keys": keys,
+    }
+
+
+def run_id(facts: Facts) -> str:
+    """A run that goes on where an earlier one broke off keeps its ID."""
+    return str(facts["journal"]["id"] if facts.get("journal") and continues(facts) else facts["run"]["id"])
+
+
+def _record(track: Track, now: float) -> dict[str, Any]:
+    if track.done_earlier and not track.attempts and track.record:
+        return dict(track.record)
+    last = track.last
+    seen = track.verified.diff.get("before") if track.verified else None
+    shown: Mapping[str, Any] = seen or (last.entry if last else track.before)
+    calls = [call for one in track.attempts for call in one.entry.get("calls") or [] if call["operation"] != PREPARING]
+    return {
+        "key_id": track.key_id,
+        "key_arn": track.arn,
+        "status": _status(track),
+        "finished_at": iso(max((float(call["finished"]) for call in calls), default=now)),
+        "key_state": shown.get("key_state"),
+        "current_key_material_id": shown.get("current_key_material_id"),
+        "regions": _left_states(track),
+        "calls": [
+            {"operation": call["operation"], "request_id": call.get("request_id"), "outcome": call["outcome"]}
+            for call in calls
+        ],
+    }
+
+
+def _left_states(track: Track) -> dict[str, str | None]:
+    """The state of the key by Region, as it was left; empty for a key in one."""
+    if track.verified is not None and track.verified.diff.get("before"):
+        return region_states(track.verified)
+    if track.last is not None:
+        return {str(part.region): part.entry.get("key_state") for part in track.last.regions}
+    return region_states(track.plan) if track.plan else {}
+
+
+def _status(track: Track) -> str:
+    if track.plan is not None and not track.planned and not track.refusal:
+        return DONE
+    if track.last is None:
+        return LEFT
+    return FAILED if trouble(track) else DONE
+
+
+# -- after the change --------------------------------------------------------------------------------------------------
+
+
+def trouble(track: Track) -> Mapping[str, Any] | None:
+    """What is wrong with a key in the end: the error of the change, of the look afterwards, or of the canary."""
+    if track.error:
+        return track.error
+    problem = _seen_problem(track)
+    if problem is None and (track.proved or {}).get("verdict") == "failed":
+        problem = f"the canary failed after the change: {(track.proved or {}).get('note')}"
+    return {"code": None, "message": problem, "heal_command": None} if problem else None
+
+
+def _seen_problem(track: Track) -> str | None:
+    """What an independent read shows that should be otherwise."""
+    seen = track.verified
+    if seen is None:
+        return None
+    if seen.error:
+        return f"in the end, the look at the key {track.key_id} failed: {bare(seen.error['message'])}"
+    # What becomes of a key that is replaced is part of the plan, of which nothing may be left.
+    told = [_wrong_state(one) for one in track.regions or [track]] if track.strategy != "alias" else []
+    problem = "; ".join(one for one in told if one)
+    if problem:
+        return problem
+    left = seen.entry.get("operations") or []
+    if left and not unproved(track):
+        return f"in the end, there is still something to do for the key {track.key_id}: {', '.join(left)}"
+    return None
+
+
+def _wrong_state(track: Track) -> str | None:
+    """What is wrong with the state of the key, in one Region."""
+    state = track.verified.seen_state if track.verified else None
+    where = f" in {track.region}" if track.region else ""
+    if state == models.PENDING_IMPORT:
+        return f"in the end, the key {track.key_id} is {state}{where}: not all of its materials are imported"
+    if track.before.get("key_state") == models.DISABLED and state != models.DISABLED:
+        return f"the key {track.key_id} was Disabled{where} before the change and is {state} now"
+    return None
+
+
+def unproved(track: Track) -> bool:
+    """Whether reading alone cannot prove the material afterwards, as with wrapped material or on replicas."""
+    left = [part.entry for part in track.verified.parts if part.entry.get("operations")] if track.verified else []
+    return bool(left) and all(one["operations"] == [IMPORT] and one.get("proof") == "reimport" for one in left)
+
+
+def bare(message: Any) -> str:
+    """The message without the command that heals it, which has a place of its own."""
+    return str(message).split(_HEALING, maxsplit=1)[0]
+
+
+def iso(epoch: float) -> str:
+    return datetime.fromtimestamp(epoch, timezone.utc).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+# -- what the tasks of the role ask ------------------------------------------------------------------------------------
+
+
+def course(facts: Facts) -> dict[str, Any]:
+    """Everything that the tasks of the role decide by."""
+    run = facts["run"]
+    way, pins = tracks(facts), _pins(facts)
+    return {
+        "run_id": run_id(facts),
+        "continued": bool(facts.get("journal")) and continues(facts),
+        "done_earlier": [track.index for track in way if track.done_earlier and not track.to_do],
+        "refusals": printable_parts(refusals(way)),
+        "to_do": [track.index for track in way if track.to_do],
+        # What every call from the plan on is given instead of a name, and what it is to call the key.
+        "to_name": [{"key_id": pin, "name": track.key_id} for track, pin in zip(way, pins)],
+        "to_take": [{"key_id": pin} for track, pin in zip(way, pins) if track.to_do],
+        "arns": [track.arn for track in way],
+        "plan": [printable(plan_line(track)) for track in way],
+        "to_rescue": _to_rescue(way, facts),
+        "stopped": any(track.missing or track.interrupted for track in way),
+        "progress": _progress(way) + _time_left(way, run),
+        "to_verify": [track.index for track in way if track.attempts or not (track.to_do or track.refusal)],
+        "to_prove": [_to_prove(track, str(run["strategy"])) for track in way if _provable(track)],
+        "failures": printable_parts(failures(way)),
+        "outcome": _outcome(way, bool(run["check_mode"]), str(run.get("stage") or "")),
+    }
+
+
+def refusals(way: Sequence[Track]) -> list[str]:
+    """One sentence for each key that cannot be changed as wished, with the strategy that would suit it.
+
+    What is said of the whole call is said once.
+    """
+    codes = {(track.refusal or {}).get("code") for track in way}
+    said = {refusal_sentence(track) for track in way if track.refusal}
+    if len(way) > 1 and codes == {_LOST_RESULT["code"]} and len(said) == 1:
+        return list(said)
+    return [f"{track.key_id}: {refusal_sentence(track)}" for track in way if track.refusal]
+
+
+def refusal_sentence(track: Track) -> str:
+    message = bare((track.refusal or {}).get("message")).rstrip(".")
+    prefix = _prefix(track.key_id)
+    message = message[len(prefix) :].lstrip() if message.startswith(prefix) else message
+    hint = _hint(track, message)
+    return f"{message}. {hint}." if hint else f"{message}."
+
+
+def _hint(track: Track, message: str) -> str | None:
+    symmetric = track.key_spec == models.SYMMETRIC
+    if track.strategy == "on_demand" and not symmetric and track.key_spec != "unknown":
+        return (
+            f"The strategy for new material in an {track.key_spec} key is alias; reimport deletes and imports the "
+            "material that the key has"
+        )
+    if track.strategy == "reimport" and "not the one that belongs to the key" in message:
+        other = "on_demand" if symmetric else "alias"
+        return f"The strategy reimport takes the same material only; the strategy for new material is {other}"
+    return None
+
+
+def plan_line(track: Track) -> str:
+    """A line of the dry run."""
+    return f"{_planned_line(track)}; {track.note}" if track.note else _planned_line(track)
+
+
+def _planned_line(track: Track) -> str:
+    name = f"{track.key_id} ({track.key_spec})"
+    if track.refusal:
+        return f"{name}: refused"
+    if track.plan is None:
+        return f"{name}: not planned"
+    if track.done_earlier:
+        return f"{name}: done in an earlier run, as the journal says"
+    operations = track.plan.entry.get("operations") or []
+    if not track.planned:
+        return f"{name}: nothing to do"
+    where = f" in {', '.join(str(part.region) for part in track.plan.regions)}" if track.plan.regions else ""
+    done = ", ".join(operations) or "wait for the rotation under way"
+    return f"{name}{where}: {done}; {_outage(track.plan.entry)}"
+
+
+def _outage(entry: Mapping[str, Any]) -> str:
+    seconds = entry.get("unavailable_seconds")
+    if seconds is None:
+        return "unusable from then on"
+    return f"unusable for about {float(seconds):.3f} s" if float(seconds) else "not interrupted"
+
+
+def _to_rescue(way: Sequence[Track], facts: Facts) -> list[int]:
+    """The keys of the latest batch whose material may be missing because of it."""
+    if facts["run"]["strategy"] != "reimport" or not facts.get("attempts"):
+        return []
+    latest = facts["attempts"][-1]["indices"]
+    return [track.index for track in way if track.index in latest and track.last and track.last.missing]
+
+
+def _progress(way: Sequence[Track]) -> str:
+    tried = [track for track in way if track.attempts]
+    failed = sum(1 for track in tried if track.error)
+    left = sum(1 for track in way if track.to_do and not track.attempts)
+    return f"{len(tried) - failed} done, {failed} failed, {left} left"
+
+
+def _time_left(way: Sequence[Track], run: Facts) -> str:
+    """How long the quotas of KMS make the keys that are left take: all that prepares, then all that interrupts."""
+    before: Counter[str] = Counter()
+    after: Counter[str] = Counter()
+    for track in way:
+        if track.to_do and not track.attempts and track.plan:
+            operations = list(track.plan.entry.get("operations") or [])
+            cut = operations.index(DELETE) if DELETE in operations else 0
+            before.update(operations[:cut])
+            before[PREPARING] += IMPORT in operations and run.get("stage") != "change"
+            after.update(operations[cut:])
+    if not before and not after:
+        return ""
+    pacer = Pacer(read_rates(run.get("request_rates")))
+    seconds = seconds_for(before, pacer) + seconds_for(after, pacer)
+    return f", about {seconds:.0f} s by the quotas of KMS" if seconds >= 2 else ""
+
+
+def _outcome(way: Sequence[Track], check_mode: bool, stage: str = "") -> str:
+    if stage == "prepare" and not check_mode:
+        prepared = sum(1 for track in way if track.attempts and not track.error)
+        return f"{prepared} of {len(way)} keys are prepared; change them within 24 hours by running this again"
+    changed = sum(1 for track in way if (track.to_do if check_mode else track.changed))
+    verb = "would be changed" if check_mode else "changed"
+    return f"{len(way)} keys: {changed} {verb}, {len(way) - changed} unchanged"
+
+
+def _provable(track: Track) -> bool:
+    return bool(track.attempts and not track.error and (track.taken or {}).get("verdict") == "taken")
+
+
+def _to_prove(track: Track, strategy: str) -> dict[str, Any]:
+    # Where the canary was taken: in the Region of the connection, which need not be that of the primary key.
+    key_id = str(track.look.get("key_arn") or track.arn)
+    wanted: dict[str, Any] = {"key_id": key_id, "canary": (track.taken or {}).get("canary")}
+    last = track.last
+    if strategy == "on_demand" and last is not None and last.entry.get("current_key_material_id"):
+        wanted["expected_key_material_id"] = last.entry["current_key_material_id"]
+    return {"index": track.index, "key": wanted}
+
+
+def failures(way: Sequence[Track]) -> list[str]:
+    """One sentence for each key that failed: what happened, whether it can be used, and the command that heals it."""
+    told = []
+    for track in way:
+        problem = trouble(track)
+        if problem:
+            places = [str(one.region) for one in track.regions if one.unusable]
+            where = f" in {', '.join(places)}" if places else ""
+            unusable = f"; THE KEY CANNOT BE USED{where}" if track.unusable else ""
+            command = problem.get("heal_command")
+            heal = f"; to heal it: {command}" if command else ""
+            told.append(f"{track.key_id}: {bare(problem['message'])}{unusable}{heal}")
+    return told
