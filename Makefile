@@ -16,7 +16,7 @@ PYTHON ?=
 ARGS ?=
 export PYTHON
 
-PARTS := ansible-lint bench canary demo docs emulator examples integration module molecule report role sanity scripts terraform types units
+PARTS := ansible-lint bench demo docs emulator examples integration leaks module molecule report role sanity scripts terraform types units
 
 .PHONY: all help test quick lint fuzz importer matrix lock clean $(PARTS)
 

@@ -44,7 +44,7 @@ GATES = (
     Gate("emulator", "the emulator against what AWS was seen to do"),
     Gate("role", "the rotation role against the emulator"),
     Gate("fuzz", "random tasks on random keys, the same at every run"),
-    Gate("canary", "no secret in any output, file or process"),
+    Gate("leaks", "no secret in any output, file or process"),
     Gate("integration", "ansible-test integration against the emulator", lane="ansible-test"),
     Gate("examples", "what the documentation shows, carried out"),
     Gate("report", "the rotation report, read as text and in a browser"),

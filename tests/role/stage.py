@@ -22,8 +22,8 @@ from pathlib import Path
 from typing import Any
 
 import warm
-from canary import Canaries
 from lab import Lab
+from leaks import PlantedSecrets
 from materials import b64
 from materials import import_elsewhere
 from materials import material
@@ -60,7 +60,7 @@ class Stage:
 
     root: Path
     lab: Lab
-    canaries: Canaries = field(default_factory=Canaries)
+    planted: PlantedSecrets = field(default_factory=PlantedSecrets)
     seen: list[str] = field(default_factory=list)
     environment: dict[str, str] = field(default_factory=dict)
     tally: Callable[[str], None] = print
@@ -92,7 +92,7 @@ class Stage:
         return [one["status"] for one in self.journal["keys"]].count("done")
 
     def material(self, key_spec: str, label: str = "a") -> str:
-        return b64(self.canaries.add(f"{key_spec} {label}", material(key_spec, label)))
+        return b64(self.planted.add(f"{key_spec} {label}", material(key_spec, label)))
 
     def entry(self, key_id: str, key_spec: str, label: str = "a", **options: Any) -> dict[str, Any]:
         return {"key_id": key_id, "key_material": self.material(key_spec, label), **options}
@@ -210,10 +210,10 @@ class Stage:
 
     def leaks(self) -> list[Any]:
         """Every material that stands in an output, a journal, a report or a page, in whatever form."""
-        found = [sighting for text in self.seen for sighting in self.canaries.find(text, "the output")]
+        found = [sighting for text in self.seen for sighting in self.planted.find(text, "the output")]
         for path in self.root.iterdir():
             if path.is_file() and path.name not in ("variables.json",) and path.suffix != ".bin":
-                found += self.canaries.find(path.read_bytes(), path.name)
+                found += self.planted.find(path.read_bytes(), path.name)
         return found
 
 

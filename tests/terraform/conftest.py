@@ -17,8 +17,8 @@ from dataclasses import field
 from pathlib import Path
 from typing import Any
 
-import canary
 import key_observer
+import leaks
 import playbook_runner
 import pytest
 import warm
@@ -221,5 +221,5 @@ def project(terraform, emulator, kms, tmp_path) -> Project:
 
 
 @pytest.fixture
-def canaries() -> canary.Canaries:
-    return canary.Canaries()
+def planted() -> leaks.PlantedSecrets:
+    return leaks.PlantedSecrets()

@@ -11,7 +11,7 @@ import zipfile
 from pathlib import Path
 from typing import Any
 
-import canary
+import leaks
 import pytest
 import warm
 from materials import material
@@ -20,7 +20,7 @@ SYMMETRIC = "SYMMETRIC_DEFAULT"
 WAYS = ("file", "env", "lookup")
 
 
-def watched(project: Any, *arguments: str) -> canary.Observation:
+def watched(project: Any, *arguments: str) -> leaks.Observation:
     """Run terraform at its most talkative, and Ansible, too, while every file and process is watched."""
     project.prepare()
     logs = {
@@ -29,9 +29,9 @@ def watched(project: Any, *arguments: str) -> canary.Observation:
         "ANSIBLE_LOG_PATH": str(project.work / "ansible.log"),
         "ANSIBLE_VERBOSITY": "4",
     }
-    seen = canary.observe(
+    seen = leaks.observe(
         [project.terraform, arguments[0], "-input=false", "-no-color", *arguments[1:]],
-        project.canaries,
+        project.planted,
         [project.root / name for name in ("home", "tmp", "work")],
         {**project.environment, **logs},
         project.work,
@@ -41,15 +41,15 @@ def watched(project: Any, *arguments: str) -> canary.Observation:
 
 
 @pytest.fixture(params=WAYS)
-def life(request, project, canaries) -> tuple[Any, str, list[canary.Observation]]:
+def life(request, project, planted) -> tuple[Any, str, list[leaks.Observation]]:
     """A whole life of the material: import, rotation, loss, healing, end."""
     way = request.param
     # The processes that are watched are those that users start.
     del project.environment[warm.ENVIRONMENT]
-    project.canaries = canaries
+    project.planted = planted
     first, second = material(SYMMETRIC, f"first {way}"), material(SYMMETRIC, f"second {way}")
-    canaries.add("the first material", first)
-    canaries.add("the second material", second)
+    planted.add("the first material", first)
+    planted.add("the second material", second)
     seen = []
     project.give(way, first)
     seen.append(watched(project, "plan", "-out=first.plan"))
@@ -71,14 +71,14 @@ def test_the_material_is_nowhere(life):
     project, way, seen = life
 
     for one in seen:
-        assert project.canaries.find(one.stdout, "stdout") + project.canaries.find(one.stderr, "stderr") == []
+        assert project.planted.find(one.stdout, "stdout") + project.planted.find(one.stderr, "stderr") == []
         assert one.watcher.sightings == set()
         assert not one.watcher.overflowed
         # With env the material is in the environment, where whoever chose that has put it, and in no argument.
         places = {sighting.where for sighting in one.processes.sightings}
         assert places <= ({"the environ of a process"} if way == "env" else set())
     for name in ("home", "tmp", "work"):
-        assert project.canaries.find_in_tree(project.root / name) == []
+        assert project.planted.find_in_tree(project.root / name) == []
 
     # And everything where it might have been was there.
     assert project.state() == "PendingImport"
@@ -98,12 +98,12 @@ def test_the_material_is_nowhere(life):
     ]
 
 
-def test_the_search_sees_material_in_a_plan(project, canaries):
+def test_the_search_sees_material_in_a_plan(project, planted):
     """What a careless configuration would do, to show that it would be found: packed in a plan, and in the state."""
-    secret = canaries.add("careless", material(SYMMETRIC, "careless"))
+    secret = planted.add("careless", material(SYMMETRIC, "careless"))
     project.settings["version"] = secret.hex()
 
     assert project.run("plan", "-out=careless.plan", "-input=false").returncode == 0
 
-    where = {sighting.where for sighting in canaries.find_in_tree(project.work)}
+    where = {sighting.where for sighting in planted.find_in_tree(project.work)}
     assert any("careless.plan!" in place for place in where)

@@ -16,13 +16,13 @@ import time
 import zipfile
 
 import pytest
-from canary import Canaries
-from canary import Processes
-from canary import Trace
-from canary import Watcher
-from canary import observe
-from canary import strace_works
 from cryptography.hazmat.primitives import serialization
+from leaks import PlantedSecrets
+from leaks import Processes
+from leaks import Trace
+from leaks import Watcher
+from leaks import observe
+from leaks import strace_works
 from materials import material
 from materials import private_key
 
@@ -57,9 +57,9 @@ FORMS = {
 
 @pytest.fixture
 def known():
-    canaries = Canaries()
-    canaries.add("secret", SECRET)
-    return canaries
+    planted = PlantedSecrets()
+    planted.add("secret", SECRET)
+    return planted
 
 
 @pytest.mark.parametrize("form", FORMS)
@@ -82,28 +82,28 @@ def test_sighting_does_not_repeat_the_secret(known):
 
 @pytest.mark.parametrize("spec", SPECS)
 def test_private_key_is_found_in_every_encoding(spec):
-    canaries = Canaries()
-    canaries.add(spec, material(spec))
+    planted = PlantedSecrets()
+    planted.add(spec, material(spec))
     key = private_key(spec)
     pkcs8, legacy = serialization.PrivateFormat.PKCS8, serialization.PrivateFormat.TraditionalOpenSSL
     plain = serialization.NoEncryption()
     for encoding in (serialization.Encoding.DER, serialization.Encoding.PEM):
         for container in (pkcs8,) if spec.endswith("25519") else (pkcs8, legacy):
             encoded = key.private_bytes(encoding, container, plain)
-            assert canaries.find(encoded, "here"), (encoding, container)
-            assert canaries.find(base64.b64encode(encoded), "here"), (encoding, container)
-        assert canaries.find(key.private_bytes(serialization.Encoding.DER, pkcs8, plain).hex(), "here")
+            assert planted.find(encoded, "here"), (encoding, container)
+            assert planted.find(base64.b64encode(encoded), "here"), (encoding, container)
+        assert planted.find(key.private_bytes(serialization.Encoding.DER, pkcs8, plain).hex(), "here")
 
 
 @pytest.mark.parametrize("spec", SPECS)
 def test_public_key_is_not_a_secret(spec):
-    canaries = Canaries()
-    canaries.add(spec, material(spec))
+    planted = PlantedSecrets()
+    planted.add(spec, material(spec))
     public = private_key(spec).public_key()
     for encoding in (serialization.Encoding.DER, serialization.Encoding.PEM):
         encoded = public.public_bytes(encoding, serialization.PublicFormat.SubjectPublicKeyInfo)
-        assert canaries.find(encoded, "here") == []
-        assert canaries.find(base64.b64encode(encoded), "here") == []
+        assert planted.find(encoded, "here") == []
+        assert planted.find(base64.b64encode(encoded), "here") == []
 
 
 def test_tree_is_searched_with_names_and_archives(known, tmp_path):

@@ -4,8 +4,9 @@
 
 """Look for a secret everywhere: in bytes, in texts, in trees, in whatever a command writes while it runs.
 
-``Canaries`` knows the secrets in the forms in which one comes out by accident. ``Watcher`` reads every file that turns
-up below some directories, also one that is gone a moment later. ``Processes`` reads command lines and environments.
+``PlantedSecrets`` knows the secrets in the forms in which one comes out by accident. ``Watcher`` reads every file that
+turns up below some directories, also one that is gone a moment later. ``Processes`` reads command lines and
+environments.
 ``Trace`` is a second witness, independent of both: every write and every exec of a command and its children, by strace.
 """
 
@@ -66,7 +67,7 @@ class Sighting:
         return f"{self.name} as {self.form} in {self.where}"
 
 
-class Canaries:
+class PlantedSecrets:
     """The secrets to look for."""
 
     def __init__(self) -> None:
@@ -225,12 +226,12 @@ class Watcher:
     that were gone before they could be opened. overflowed: the kernel lost track, and so nothing is proved.
     """
 
-    def __init__(self, canaries: Canaries, *roots: Path) -> None:
+    def __init__(self, planted: PlantedSecrets, *roots: Path) -> None:
         self.sightings: set[Sighting] = set()
         self.seen: set[str] = set()
         self.missed: set[str] = set()
         self.overflowed = False
-        self._canaries = canaries
+        self._planted = planted
         self._roots = roots
         self._directories: dict[int, str] = {}
         self._open: dict[str, list[int]] = defaultdict(list)
@@ -258,11 +259,11 @@ class Watcher:
             self._read(path, for_the_last_time=True)
         os.close(self._events_of)
         for content, places in self._contents.items():
-            found = self._canaries.find(content, "")
+            found = self._planted.find(content, "")
             self.sightings.update(replace(one, where=place + one.where) for one in found for place in places)
         self._contents.clear()
         for root in self._roots:
-            self.sightings.update(self._canaries.find_in_tree(root))
+            self.sightings.update(self._planted.find_in_tree(root))
 
     def files(self, part: str) -> list[str]:
         """The files seen whose path has this in it."""
@@ -352,9 +353,9 @@ class Watcher:
 class Processes:
     """Reads the command line and the environment of every process that starts while the block runs, again and again."""
 
-    def __init__(self, canaries: Canaries, interval: float = 0.02) -> None:
+    def __init__(self, planted: PlantedSecrets, interval: float = 0.02) -> None:
         self.sightings: set[Sighting] = set()
-        self._canaries = canaries
+        self._planted = planted
         self._interval = interval
         self._seen: dict[bytes, str] = {}
         self._before = {name for name in os.listdir("/proc") if name.isdigit()}
@@ -371,7 +372,7 @@ class Processes:
         self._ended.set()
         self._thread.join()
         for content, kind in self._seen.items():
-            self.sightings.update(self._canaries.find(content, f"the {kind} of a process"))
+            self.sightings.update(self._planted.find(content, f"the {kind} of a process"))
 
     def _sample(self) -> None:
         while not self._ended.wait(self._interval):
@@ -437,26 +438,26 @@ class Trace:
             name = target if target.startswith("/") else f"{match['pid']} {target}"
             self.written[_kind(target), name] += content
 
-    def find(self, canaries: Canaries, *kinds: str) -> list[Sighting]:
+    def find(self, planted: PlantedSecrets, *kinds: str) -> list[Sighting]:
         """Every secret written to targets of these kinds; of kind "exec", those in arguments and environments."""
-        return [sighting for kind in kinds for sighting in self._find(canaries, kind)]
+        return [sighting for kind in kinds for sighting in self._find(planted, kind)]
 
-    def _find(self, canaries: Canaries, kind: str) -> list[Sighting]:
-        known = self._found.get((id(canaries), kind))
+    def _find(self, planted: PlantedSecrets, kind: str) -> list[Sighting]:
+        known = self._found.get((id(planted), kind))
         if known is not None:
             return known
         found: list[Sighting] = []
         if kind == "exec":
-            found += canaries.find(bytes(self.executed), "the arguments or the environment of an exec")
+            found += planted.find(bytes(self.executed), "the arguments or the environment of an exec")
         harmless: set[bytes] = set()
         for name, content in ((name, content) for (of, name), content in self.written.items() if of == kind):
             digest = hashlib.sha256(content).digest()
             if digest not in harmless:
-                hits = canaries.find(bytes(content), f"what was written to the {kind} {name}")
+                hits = planted.find(bytes(content), f"what was written to the {kind} {name}")
                 found += hits
                 if not hits:
                     harmless.add(digest)
-        return self._found.setdefault((id(canaries), kind), found)
+        return self._found.setdefault((id(planted), kind), found)
 
 
 def _decoded(escaped: str) -> bytes:
@@ -483,18 +484,18 @@ class Observation:
     processes: Processes
     trace: Trace | None
 
-    def leaks(self, canaries: Canaries) -> list[Sighting]:
+    def leaks(self, planted: PlantedSecrets) -> list[Sighting]:
         """Every sighting of a secret where none belongs. A pipe is where the payload belongs."""
-        found = canaries.find(self.stdout, "stdout") + canaries.find(self.stderr, "stderr")
+        found = planted.find(self.stdout, "stdout") + planted.find(self.stderr, "stderr")
         found += self.watcher.sightings | self.processes.sightings
         if self.trace:
-            found += self.trace.find(canaries, "file", "socket", "exec")
+            found += self.trace.find(planted, "file", "socket", "exec")
         return found
 
 
 def observe(
     command: Sequence[str],
-    canaries: Canaries,
+    planted: PlantedSecrets,
     roots: Sequence[Path],
     environment: dict[str, str],
     directory: Path,
@@ -504,7 +505,7 @@ def observe(
     """Run a command and watch it: files below the roots, processes and, with a path for it, a trace."""
     tracer = Trace(trace) if trace else None
     line = tracer.command(command) if tracer else list(command)
-    with Watcher(canaries, *roots) as watcher, Processes(canaries) as processes:
+    with Watcher(planted, *roots) as watcher, Processes(planted) as processes:
         # A session of its own, so that after a time-out nothing of it runs on.
         process = subprocess.Popen(
             line,

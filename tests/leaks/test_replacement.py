@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Any
 
-import canary
+import leaks
 import pytest
 from materials import b64
 from materials import create_key
@@ -62,9 +62,9 @@ def seen(stage, secret, emulator):
     ]
     observed = setting.play(
         tasks,
-        traced=canary.strace_works(),
+        traced=leaks.strace_works(),
         module_defaults={
-            "group/byok.aws.aws": {"region": "us-east-1", "access_key": "AKIACANARY", "secret_key": "of-the-group"}
+            "group/byok.aws.aws": {"region": "us-east-1", "access_key": "AKIAPLANTED", "secret_key": "of-the-group"}
         },
     )
     return setting, observed
@@ -81,18 +81,18 @@ def test_the_play_did_what_it_should(seen):
     assert results["file"]["operations"] == whole
 
 
-def test_the_material_is_nowhere(seen, canaries):
+def test_the_material_is_nowhere(seen, planted):
     setting, observed = seen
-    assert [str(sighting) for sighting in observed.leaks(canaries)] == []
+    assert [str(sighting) for sighting in observed.leaks(planted)] == []
     assert [path for path in observed.watcher.seen | observed.watcher.missed if "/ansible-tmp-" in path] == []
     assert list((setting.root / "tmp").rglob("*payload*")) == []
 
 
-@pytest.mark.skipif(not canary.strace_works(), reason="no strace here, or it may not trace")
-def test_the_material_did_go_through_pipes(seen, canaries):
+@pytest.mark.skipif(not leaks.strace_works(), reason="no strace here, or it may not trace")
+def test_the_material_did_go_through_pipes(seen, planted):
     """The second witness: the same search over the same trace finds in pipes what it does not find elsewhere."""
     _setting, observed = seen
-    piped = {sighting.name for sighting in observed.trace.find(canaries, "pipe")}
+    piped = {sighting.name for sighting in observed.trace.find(planted, "pipe")}
     assert {"SYMMETRIC_DEFAULT replacement symmetric", "HMAC_512 replacement hmac"} <= piped
     assert "HMAC_512 replacement, from a file" not in piped
-    assert observed.trace.find(canaries, "file", "socket", "exec") == []
+    assert observed.trace.find(planted, "file", "socket", "exec") == []

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Fixtures: an emulator, canaries, and a stage on which real playbooks run while everything is watched."""
+"""Fixtures: an emulator, planted, and a stage on which real playbooks run while everything is watched."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from dataclasses import field
 from pathlib import Path
 from typing import Any
 
-import canary
+import leaks
 import materials
 import pytest
 from emulator_process import EmulatorProcess
@@ -35,7 +35,7 @@ class Stage:
     """Directories of its own for one run of ansible-playbook: home, tmp and work are watched, input is not."""
 
     root: Path
-    canaries: canary.Canaries
+    planted: leaks.PlantedSecrets
     emulator: EmulatorProcess
     variables: dict[str, Any] = field(default_factory=dict)
 
@@ -63,7 +63,7 @@ class Stage:
             "ANSIBLE_COLLECTIONS_PATH": collections_path(),
             "ANSIBLE_CALLBACK_PLUGINS": str(HERE / "plugins" / "callback"),
             "ANSIBLE_CALLBACKS_ENABLED": "recorder",
-            "CANARY_RECORD": str(work / "record.jsonl"),
+            "LEAKS_RECORD": str(work / "record.jsonl"),
             "ANSIBLE_LOG_PATH": str(work / "ansible.log"),
             "ANSIBLE_PIPELINING": "false",
             "ANSIBLE_NOCOLOR": "true",
@@ -77,17 +77,17 @@ class Stage:
         settings: dict[str, str] | None = None,
         verbosity: int = 4,
         **keywords: Any,
-    ) -> canary.Observation:
+    ) -> leaks.Observation:
         """Run the tasks as a play, at -vvvv. Variables come from a file outside of what is watched."""
-        play = {"name": "Canary", "hosts": "localhost", "gather_facts": False, **keywords, "tasks": tasks}
+        play = {"name": "Watched", "hosts": "localhost", "gather_facts": False, **keywords, "tasks": tasks}
         playbook = self.root / "work" / "play.yml"
         playbook.write_text(json.dumps([play], indent=2))
         variables = self.root / "input" / "variables.json"
         variables.write_text(json.dumps(self.variables))
         loud = ["-" + "v" * verbosity] if verbosity else []
-        return canary.observe(
+        return leaks.observe(
             [sys.executable, "-m", "ansible", "playbook", *loud, "--extra-vars", f"@{variables}", str(playbook)],
-            self.canaries,
+            self.planted,
             [self.root / name for name in ("home", "tmp", "work")],
             self.environment(**(settings or {})),
             self.root / "work",
@@ -102,32 +102,32 @@ class Stage:
 
 @pytest.fixture(scope="session")
 def emulator():
-    python = os.environ.get("CANARY_EMULATOR_PYTHON", sys.executable)
+    python = os.environ.get("LEAKS_EMULATOR_PYTHON", sys.executable)
     with EmulatorProcess(python=python) as process:
         yield process
 
 
 @pytest.fixture(scope="session")
-def canaries():
-    return canary.Canaries()
+def planted():
+    return leaks.PlantedSecrets()
 
 
 @pytest.fixture(scope="session")
-def secret(canaries):
+def secret(planted):
     """Fresh material for a key spec, which is looked for from then on."""
 
     def make(key_spec: str, label: str) -> bytes:
-        return canaries.add(f"{key_spec} {label}", materials.material(key_spec, f"canary {label}"))
+        return planted.add(f"{key_spec} {label}", materials.material(key_spec, f"planted {label}"))
 
     return make
 
 
 @pytest.fixture(scope="module")
-def stage(tmp_path_factory, canaries, emulator):
+def stage(tmp_path_factory, planted, emulator):
     """A function that makes a new stage."""
 
     def make(name: str, **variables: Any) -> Stage:
-        return Stage(tmp_path_factory.mktemp(name) / "stage", canaries, emulator, variables)
+        return Stage(tmp_path_factory.mktemp(name) / "stage", planted, emulator, variables)
 
     return make
 

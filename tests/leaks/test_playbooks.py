@@ -19,7 +19,7 @@ import subprocess
 from pathlib import Path
 from typing import Any
 
-import canary
+import leaks
 import materials
 import pytest
 from materials import b64
@@ -41,11 +41,11 @@ def refused(name: str, **options: Any) -> dict[str, Any]:
     return task(name, keywords={"register": "refused", "failed_when": "refused is not failed"}, **options)
 
 
-def warned(seen: canary.Observation) -> bool:
+def warned(seen: leaks.Observation) -> bool:
     return WARNING in re.sub(r"\s+", " ", seen.stdout + seen.stderr)
 
 
-def went_through_the_pipe(seen: canary.Observation) -> bool:
+def went_through_the_pipe(seen: leaks.Observation) -> bool:
     """Ansible did not even make the directory in which it puts a module on the target.
 
     Other files may come and go too fast for the watcher on a busy machine; the trace of the long play misses none.
@@ -58,7 +58,7 @@ def went_through_the_pipe(seen: canary.Observation) -> bool:
 
 
 @pytest.fixture(scope="module")
-def long(stage, secret, emulator, canaries):
+def long(stage, secret, emulator, planted):
     kms = emulator.client()
     inline = {
         "symmetric": secret(SYMMETRIC, "inline"),
@@ -69,7 +69,7 @@ def long(stage, secret, emulator, canaries):
     specs = {"symmetric": SYMMETRIC, "hmac": "HMAC_512", "rsa": "RSA_2048", "ecc": "ECC_NIST_P384"}
     from_file = secret(SYMMETRIC, "from a file")
     elsewhere = secret(SYMMETRIC, "wrapped elsewhere")
-    pem = materials.private_key("RSA_3072", "canary as PEM").private_bytes(
+    pem = materials.private_key("RSA_3072", "planted as PEM").private_bytes(
         materials.serialization.Encoding.PEM,
         materials.serialization.PrivateFormat.PKCS8,
         materials.serialization.NoEncryption(),
@@ -79,7 +79,7 @@ def long(stage, secret, emulator, canaries):
     keys.update({name: create_key(kms) for name in ("file", "wrapped", "wrong")})
     keys["pem"] = create_key(kms, "RSA_3072")
     wrapped = materials.wrapped(kms, keys["wrapped"], SYMMETRIC, elsewhere)
-    masked = canary.Canaries()
+    masked = leaks.PlantedSecrets()
     masked.add("wrapped material", wrapped["EncryptedKeyMaterial"])
     masked.add("import token", wrapped["ImportToken"])
     setting = stage(
@@ -93,7 +93,7 @@ def long(stage, secret, emulator, canaries):
             "hex": b64(secret(SYMMETRIC, "as hex").hex().encode()),
             "line": b64(secret(SYMMETRIC, "with a line break") + b"\n"),
             "misspelt": b64(secret(SYMMETRIC, "in a misspelt option")),
-            "pem": materials.private_key("RSA_3072", "canary as PEM")
+            "pem": materials.private_key("RSA_3072", "planted as PEM")
             .private_bytes(
                 materials.serialization.Encoding.PEM,
                 materials.serialization.PrivateFormat.TraditionalOpenSSL,
@@ -154,7 +154,7 @@ def long(stage, secret, emulator, canaries):
     ]
     seen = setting.play(
         tasks,
-        traced=canary.strace_works(),
+        traced=leaks.strace_works(),
         settings={
             "ANSIBLE_CALLBACKS_ENABLED": "recorder,ansible.builtin.junit,ansible.builtin.tree",
             "ANSIBLE_CALLBACK_TREE_DIR": str(setting.root / "work" / "results"),
@@ -169,7 +169,7 @@ def long(stage, secret, emulator, canaries):
         },
         # Region and credentials from the group: the action plugin has to hand them on.
         module_defaults={
-            "group/byok.aws.aws": {"region": "us-east-1", "access_key": "AKIACANARY", "secret_key": "of-the-group"}
+            "group/byok.aws.aws": {"region": "us-east-1", "access_key": "AKIAPLANTED", "secret_key": "of-the-group"}
         },
     )
     return setting, seen, masked
@@ -215,19 +215,19 @@ def test_failing_task_says_why(long, name, message):
     assert message in str(result["msg"])
 
 
-def test_long_play_leaks_nothing(long, canaries):
+def test_long_play_leaks_nothing(long, planted):
     _setting, seen, _masked = long
-    assert [str(sighting) for sighting in seen.leaks(canaries)] == []
+    assert [str(sighting) for sighting in seen.leaks(planted)] == []
     assert went_through_the_pipe(seen)
 
 
-def test_results_are_searched_too(long, canaries):
+def test_results_are_searched_too(long, planted):
     """The files of the callbacks, of the fact cache, of the log and of the retry were there to be searched."""
     work = long[0].root / "work"
     for place in ("record.jsonl", "ansible.log", "play.retry", "results/localhost", "facts/*localhost", "junit/*.xml"):
         assert [path.stat().st_size > 0 for path in work.glob(place)] == [True], place
     assert "ImportKeyMaterial" in (work / "record.jsonl").read_text()
-    assert canaries.find_in_tree(work) == []
+    assert planted.find_in_tree(work) == []
 
 
 def test_wrapped_material_and_token_are_masked(long):
@@ -251,30 +251,30 @@ def test_nothing_of_the_payload_is_left(long):
     assert [path for path in (setting.root / "home").rglob("*") if path.is_file()] == []
 
 
-@pytest.mark.skipif(not canary.strace_works(), reason="no strace here, or it may not trace")
-def test_material_did_go_through_pipes(long, canaries):
+@pytest.mark.skipif(not leaks.strace_works(), reason="no strace here, or it may not trace")
+def test_material_did_go_through_pipes(long, planted):
     """The second witness: the same search over the same trace finds in pipes what it does not find elsewhere."""
     setting, seen, masked = long
-    piped = {sighting.name for sighting in seen.trace.find(canaries, "pipe")}
+    piped = {sighting.name for sighting in seen.trace.find(planted, "pipe")}
     assert {f"{SYMMETRIC} inline", "HMAC_512 inline", "RSA_2048 inline (d)", f"{SYMMETRIC} other bytes"} <= piped
     assert f"{SYMMETRIC} wrapped elsewhere" not in piped
     # Wrapped material goes to KMS, plaintext does not: the sockets are in the trace, and were searched.
     assert {sighting.name for sighting in seen.trace.find(masked, "socket")} == {"wrapped material", "import token"}
-    assert seen.trace.find(canaries, "file", "socket", "exec") == []
+    assert seen.trace.find(planted, "file", "socket", "exec") == []
     assert b"kms_imported_material.py" in seen.trace.written["file", str(setting.root / "work" / "ansible.log")]
 
 
-def test_material_from_a_file_never_reached_the_controller(long, canaries):
+def test_material_from_a_file_never_reached_the_controller(long, planted):
     _setting, seen, _masked = long
     if seen.trace:
-        piped = {sighting.name for sighting in seen.trace.find(canaries, "pipe")}
+        piped = {sighting.name for sighting in seen.trace.find(planted, "pipe")}
         assert f"{SYMMETRIC} from a file" not in piped
 
 
-def test_emulator_was_told_only_wrapped_material(long, emulator, canaries):
+def test_emulator_was_told_only_wrapped_material(long, emulator, planted):
     calls = emulator.calls()
     assert len([call for call in calls if call["operation"] == "ImportKeyMaterial"]) >= 7
-    assert canaries.find(repr(calls), "the list of calls") == []
+    assert planted.find(repr(calls), "the list of calls") == []
 
 
 # -- settings that would put the payload into a file -------------------------------------------------------------------
@@ -291,21 +291,21 @@ def short(stage, secret, emulator, request):
     }
 
 
-def succeeded(setting: Any, seen: canary.Observation) -> dict[str, Any]:
+def succeeded(setting: Any, seen: leaks.Observation) -> dict[str, Any]:
     assert seen.status == 0, seen.stdout[-3000:] + seen.stderr[-3000:]
     result: dict[str, Any] = setting.results()["import"]
     assert result["operations"] == ["ImportKeyMaterial"], result
     return result
 
 
-def test_keep_remote_files_keeps_no_material(short, canaries):
+def test_keep_remote_files_keeps_no_material(short, planted):
     setting, options = short
     seen = setting.play(
         [task("import", keywords={"register": "result"}, **options)],
         settings={"ANSIBLE_KEEP_REMOTE_FILES": "1", "ANSIBLE_STDOUT_CALLBACK": "oneline"},
     )
     succeeded(setting, seen)
-    assert seen.leaks(canaries) == []
+    assert seen.leaks(planted) == []
     assert went_through_the_pipe(seen)
     assert not warned(seen)
 
@@ -329,7 +329,7 @@ exec "$@"
 """
 
 
-def test_become_with_sudo_goes_through_the_pipe(short, canaries):
+def test_become_with_sudo_goes_through_the_pipe(short, planted):
     setting, options = short
     sudo = setting.root / "input" / "sudo"
     sudo.write_text(SUDO)
@@ -340,7 +340,7 @@ def test_become_with_sudo_goes_through_the_pipe(short, canaries):
     seen = setting.play([task("import", **options)], become=True, become_method="sudo")
     succeeded(setting, seen)
     assert "BECOME-SUCCESS" in seen.stdout
-    assert seen.leaks(canaries) == []
+    assert seen.leaks(planted) == []
     assert went_through_the_pipe(seen)
     assert not warned(seen)
 
@@ -351,7 +351,7 @@ def passwordless_sudo() -> bool:
 
 
 @pytest.mark.skipif(not passwordless_sudo(), reason="no sudo here that works without a password")
-def test_become_with_the_real_sudo(short, canaries):
+def test_become_with_the_real_sudo(short, planted):
     setting, options = short
     seen = setting.play(
         [task("import", **options, endpoint_url=setting.emulator.url, access_key="testing", secret_key="testing")],
@@ -359,18 +359,18 @@ def test_become_with_the_real_sudo(short, canaries):
         settings={"ANSIBLE_BECOME_ALLOW_SAME_USER": "true"},
     )
     succeeded(setting, seen)
-    assert seen.leaks(canaries) == []
+    assert seen.leaks(planted) == []
 
 
 # -- where it cannot be helped: it is refused, or allowed, and then the watcher sees it -------------------------------
 
 
-def caught(seen: canary.Observation, name: str) -> list[str]:
+def caught(seen: leaks.Observation, name: str) -> list[str]:
     """The files in which the watcher saw the material."""
     return sorted({sighting.where for sighting in seen.watcher.sightings if sighting.name.endswith(name)})
 
 
-def test_watcher_catches_the_same_module_without_the_pipe(short, canaries, request):
+def test_watcher_catches_the_same_module_without_the_pipe(short, planted, request):
     """The control: the same module under another name, without its action plugin, writes its arguments into a file."""
     setting, options = short
     library = setting.root / "input" / "library"
@@ -379,19 +379,19 @@ def test_watcher_catches_the_same_module_without_the_pipe(short, canaries, reque
     seen = setting.play(
         [task("import", module="plain_import", **options)],
         settings={"ANSIBLE_LIBRARY": str(library)},
-        traced=canary.strace_works(),
+        traced=leaks.strace_works(),
     )
     succeeded(setting, seen)
     if seen.trace:
-        assert seen.trace.find(canaries, "file")
+        assert seen.trace.find(planted, "file")
     files = caught(seen, request.node.name)
     assert any("AnsiballZ_plain_import.py" in path for path in files), files
     # The file was gone when the play was over.
-    assert canaries.find_in_tree(setting.root / "home") == []
+    assert planted.find_in_tree(setting.root / "home") == []
     assert not warned(seen)
 
 
-def test_async_is_refused(short, canaries, emulator):
+def test_async_is_refused(short, planted, emulator):
     setting, options = short
     seen = setting.play([task("import", keywords={"async": 60, "poll": 1}, **options)])
     assert seen.status == 2
@@ -399,24 +399,24 @@ def test_async_is_refused(short, canaries, emulator):
         "on the controller and on the target localhost, because a task with async needs a file"
         in (setting.results()["import"]["msg"])
     )
-    assert seen.leaks(canaries) == []
+    assert seen.leaks(planted) == []
     assert went_through_the_pipe(seen)
     state = emulator.client().describe_key(KeyId=setting.variables["key"])["KeyMetadata"]["KeyState"]
     assert state == "PendingImport"
 
 
-def test_async_that_is_allowed(short, canaries, request):
+def test_async_that_is_allowed(short, planted, request):
     setting, options = short
     seen = setting.play([task("import", keywords={"async": 60, "poll": 1}, **options, **ALLOWED)])
     succeeded(setting, seen)
     assert not warned(seen)
     assert any("AnsiballZ_kms_imported_material.py" in path for path in caught(seen, request.node.name))
     # Nowhere else, though: not in the file with the job's result, and not in the output.
-    assert canaries.find(seen.stdout + seen.stderr, "output") == []
+    assert planted.find(seen.stdout + seen.stderr, "output") == []
     assert all("/.ansible/tmp/" in path for path in caught(seen, request.node.name))
     assert (
         list((setting.root / "home" / ".ansible_async").iterdir()) == []
-        or canaries.find_in_tree(setting.root / "home" / ".ansible_async") == []
+        or planted.find_in_tree(setting.root / "home" / ".ansible_async") == []
     )
 
 

@@ -16,7 +16,7 @@ name: recorder
 type: notification
 short_description: Write every result into a file, for tests
 description:
-  - Appends one line of JSON for each result to the file that the variable CANARY_RECORD of the environment names.
+  - Appends one line of JSON for each result to the file that the variable LEAKS_RECORD of the environment names.
 """
 
 
@@ -31,7 +31,7 @@ class CallbackModule(CallbackBase):
     def _record(self, result, **_options):
         # The fields of the task hold its options, as the worker that ran it has left them.
         line = {"task": result._task.get_name(), "result": result._result, "fields": result._task_fields}
-        with open(os.environ["CANARY_RECORD"], "a", encoding="utf-8") as file:
+        with open(os.environ["LEAKS_RECORD"], "a", encoding="utf-8") as file:
             file.write(json.dumps(line, default=repr) + "\n")
 
     v2_runner_on_ok = v2_runner_on_failed = v2_runner_on_skipped = v2_runner_on_unreachable = _record

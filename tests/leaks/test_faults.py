@@ -23,7 +23,7 @@ from typing import Any
 import botocore.exceptions
 import pytest
 from ansible.module_utils import basic
-from canary import Canaries
+from leaks import PlantedSecrets
 from materials import b64
 from materials import wrapped
 from module_runner import CONNECTION
@@ -47,14 +47,14 @@ class Run:
         parsed: dict[str, Any] = json.loads(self.stdout)
         return parsed
 
-    def leaks(self, canaries: Canaries) -> list[str]:
+    def leaks(self, planted: PlantedSecrets) -> list[str]:
         places = {
             "stdout": self.stdout,
             "stderr": self.stderr,
             "the traceback": self.traceback,
             "log": str(self.logged),
         }
-        return [str(sighting) for where, text in places.items() for sighting in canaries.find(text, where)]
+        return [str(sighting) for where, text in places.items() for sighting in planted.find(text, where)]
 
 
 @pytest.fixture
@@ -125,11 +125,11 @@ def blabbing(kind: type[BaseException]) -> Any:
     return function
 
 
-def test_the_fault_would_show(secret, canaries):
+def test_the_fault_would_show(secret, planted):
     """The control: what the faults below say does hold the material."""
     with pytest.raises(ValueError, match="cannot do that") as caught:
         blabbing(ValueError)(secret("HMAC_256", "faults"))
-    assert {one.form for one in canaries.find(str(caught.value), "here")} >= {"hex", "base64", "Python's repr"}
+    assert {one.form for one in planted.find(str(caught.value), "here")} >= {"hex", "base64", "Python's repr"}
 
 
 @pytest.mark.parametrize(
@@ -150,14 +150,14 @@ def test_the_fault_would_show(secret, canaries):
         ("secret.weakness:_raw", "HMAC_256", ValueError),
     ],
 )
-def test_library_fails_with_its_input_in_the_message(run, given, canaries, monkeypatch, place, key_spec, kind):
+def test_library_fails_with_its_input_in_the_message(run, given, planted, monkeypatch, place, key_spec, kind):
     fault = blabbing(kind)
     if place == "secret.wrapping:keywrap":
         fault = type("keywrap", (), {"aes_key_wrap_with_padding": staticmethod(fault)})
     patch(monkeypatch, place, fault)
     ran = run(**given(key_spec))
     assert "cannot do that" not in ran.stdout + ran.stderr + ran.traceback
-    assert ran.leaks(canaries) == []
+    assert ran.leaks(planted) == []
     assert ran.result["failed"] is True
     assert kind.__name__ in ran.result["msg"]
 
@@ -174,9 +174,7 @@ def test_library_fails_with_its_input_in_the_message(run, given, canaries, monke
     ids=["ParamValidationError", "ConnectionClosedError", "ReadTimeoutError", "NoRegionError", "RuntimeError"],
 )
 @pytest.mark.parametrize("operation", ["DescribeKey", "ImportKeyMaterial", "GetParametersForImport"])
-def test_botocore_fails_with_the_material_in_the_message(
-    run, given, canaries, monkeypatch, impatient, operation, error
-):
+def test_botocore_fails_with_the_material_in_the_message(run, given, planted, monkeypatch, impatient, operation, error):
     connection = importlib.import_module(f"{KMS}.service.connection")
     options = given("SYMMETRIC_DEFAULT")
     # Not as one word, which Ansible would mask.
@@ -190,13 +188,13 @@ def test_botocore_fails_with_the_material_in_the_message(
 
     monkeypatch.setattr(connection.Connection, "attempt", attempt)
     ran = run(**options)
-    assert ran.leaks(canaries) == []
+    assert ran.leaks(planted) == []
     assert ran.result["failed"] is True
 
 
 @pytest.mark.parametrize("key_spec", KINDS)
 @pytest.mark.parametrize("fault", ["drop_before", "drop_after", "KMSInternalException", "AccessDeniedException"])
-def test_lost_and_refused_calls(run, given, lab, canaries, impatient, key_spec, fault):
+def test_lost_and_refused_calls(run, given, lab, planted, impatient, key_spec, fault):
     what = {fault: True} if fault.startswith("drop") else {"code": fault}
     lab.emulator.faults([{"operation": "ImportKeyMaterial", "every": 1, **what}])
     ran = run(**given(key_spec))
@@ -204,11 +202,11 @@ def test_lost_and_refused_calls(run, given, lab, canaries, impatient, key_spec, 
     assert ran.traceback == ""
     # An answer that was lost after the import is made good by a read, except where nothing can be read off a key.
     assert bool(ran.result.get("failed")) == (fault != "drop_after"), ran.result["msg"]
-    assert ran.leaks(canaries) == []
+    assert ran.leaks(planted) == []
 
 
 @pytest.mark.parametrize("key_spec", KINDS)
-def test_result_and_logs_of_a_good_run(run, given, canaries, key_spec):
+def test_result_and_logs_of_a_good_run(run, given, planted, key_spec):
     """boto3's own log at its most talkative shows the wrapped material, and nothing of the plaintext."""
     options = given(key_spec)
     stream = io.StringIO()
@@ -224,16 +222,16 @@ def test_result_and_logs_of_a_good_run(run, given, canaries, key_spec):
         root.setLevel(level)
     assert ran.result["changed"] is True
     assert "EncryptedKeyMaterial" in stream.getvalue()
-    assert canaries.find(stream.getvalue(), "boto3's log") == []
+    assert planted.find(stream.getvalue(), "boto3's log") == []
     assert any("Invoked with" in text for text in ran.logged)
-    assert ran.leaks(canaries) == []
+    assert ran.leaks(planted) == []
 
 
-def test_wrapped_material_and_token_are_masked(run, lab, secret, canaries):
+def test_wrapped_material_and_token_are_masked(run, lab, secret, planted):
     """Neither is a secret by itself, but nobody needs them in a log. The target's log and -vvvv show no bit of them."""
     key_id = lab.empty_key()
     answer = wrapped(lab.kms, key_id, "SYMMETRIC_DEFAULT", secret("SYMMETRIC_DEFAULT", "masked"))
-    masked = Canaries()
+    masked = PlantedSecrets()
     masked.add("wrapped material", answer["EncryptedKeyMaterial"])
     masked.add("token", answer["ImportToken"])
     options = {
@@ -244,7 +242,7 @@ def test_wrapped_material_and_token_are_masked(run, lab, secret, canaries):
     ran = run(**options)
     assert ran.result["changed"] is True
     assert ran.leaks(masked) == []
-    assert ran.leaks(canaries) == []
+    assert ran.leaks(planted) == []
     # Refused by KMS, and refused before KMS is asked.
     for spoilt in ({"key_id": lab.empty_key()}, {"import_token": options["import_token"] + "!"}):
         ran = run(**{**options, **spoilt})
@@ -271,7 +269,7 @@ def test_wrapped_material_and_token_are_masked(run, lab, secret, canaries):
     ],
 )
 @pytest.mark.parametrize("form", ["base64", "PEM", "hex"])
-def test_material_in_another_option_is_not_repeated(run, secret, canaries, place, form):
+def test_material_in_another_option_is_not_repeated(run, secret, planted, place, form):
     """The module by itself, without its plugin on the controller, which lets nothing of this come here."""
     forms = {
         "base64": b64(secret("HMAC_256", "elsewhere")),
@@ -287,11 +285,11 @@ def test_material_in_another_option_is_not_repeated(run, secret, canaries, place
     assert ran.result["failed"] is True
     # What Ansible writes into the target's log is done before a module begins.
     shown = ran.stdout + ran.stderr + ran.traceback
-    assert canaries.find(shown, "the output") == []
+    assert planted.find(shown, "the output") == []
     assert "profile" in options or "looks like key material" in ran.result["msg"]
 
 
-def test_objects_with_material_do_not_show_it(secret, canaries):
+def test_objects_with_material_do_not_show_it(secret, planted):
     content = secret("ECC_NIST_P256", "repr")
     names = ("material.execute", "secret.material", "key.models", "material.options")
     module = {name: importlib.import_module(f"{KMS}.{name}") for name in names}
@@ -300,4 +298,4 @@ def test_objects_with_material_do_not_show_it(secret, canaries):
     key_input = module["material.options"].read_input(request, "us-east-1")
     executor = module["material.execute"].PlanExecutor(None, key_input.request, None, SimpleNamespace(now=None), found)
     for thing in (found, key_input, executor):
-        assert canaries.find(f"{thing!r} {thing!s} {thing:}", "its text") == []
+        assert planted.find(f"{thing!r} {thing!s} {thing:}", "its text") == []

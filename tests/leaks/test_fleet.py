@@ -10,7 +10,7 @@ import json
 import sys
 from typing import Any
 
-import canary
+import leaks
 import pytest
 from materials import b64
 from materials import create_key
@@ -25,7 +25,7 @@ def keys(emulator) -> list[str]:
 
 
 @pytest.fixture(scope="module")
-def played(stage, secret, emulator, keys) -> tuple[Any, canary.Observation]:
+def played(stage, secret, emulator, keys) -> tuple[Any, leaks.Observation]:
     """Import, prepare and change two keys, one of them from a file."""
     inline, filed = secret(SYMMETRIC, "staged inline"), secret("HMAC_256", "staged from a file")
     setting = stage("fleet", plain=b64(inline))
@@ -46,18 +46,18 @@ def played(stage, secret, emulator, keys) -> tuple[Any, canary.Observation]:
     return setting, setting.play(tasks)
 
 
-def assert_nowhere(setting: Any, seen: canary.Observation, canaries: canary.Canaries) -> None:
+def assert_nowhere(setting: Any, seen: leaks.Observation, planted: leaks.PlantedSecrets) -> None:
     """Neither while it ran, in processes too, nor in what is left."""
-    assert [str(sighting) for sighting in seen.leaks(canaries)] == []
+    assert [str(sighting) for sighting in seen.leaks(planted)] == []
     for name in ("home", "tmp", "work"):
-        assert canaries.find_in_tree(setting.root / name) == []
+        assert planted.find_in_tree(setting.root / name) == []
 
 
-def test_preparation_and_change_leak_nothing(played, canaries) -> None:
+def test_preparation_and_change_leak_nothing(played, planted) -> None:
     setting, seen = played
 
     assert seen.status == 0, seen.stdout[-3000:] + seen.stderr[-3000:]
-    assert_nowhere(setting, seen, canaries)
+    assert_nowhere(setting, seen, planted)
 
 
 def test_the_files_were_there_to_be_searched(played) -> None:
@@ -69,7 +69,7 @@ def test_the_files_were_there_to_be_searched(played) -> None:
     assert setting.results()["change"]["changed"] is True
 
 
-def test_renewal_leaks_nothing(stage, secret, emulator, canaries) -> None:
+def test_renewal_leaks_nothing(stage, secret, emulator, planted) -> None:
     key = create_key(emulator.client())
     setting = stage("renewal", plain=b64(secret(SYMMETRIC, "renewed")))
     once = {"key_id": key, "key_material": "{{ plain }}", "valid_for": "5d", "region": "us-east-1"}
@@ -81,7 +81,7 @@ def test_renewal_leaks_nothing(stage, secret, emulator, canaries) -> None:
     )
     variables = setting.root / "input" / "variables.json"
 
-    seen = canary.observe(
+    seen = leaks.observe(
         [
             sys.executable,
             "-m",
@@ -94,7 +94,7 @@ def test_renewal_leaks_nothing(stage, secret, emulator, canaries) -> None:
             f"@{given}",
             "byok.aws.renew",
         ],
-        canaries,
+        planted,
         [setting.root / name for name in ("home", "tmp", "work")],
         setting.environment(),
         setting.root / "work",
@@ -102,4 +102,4 @@ def test_renewal_leaks_nothing(stage, secret, emulator, canaries) -> None:
 
     assert seen.status == 0, seen.stdout[-3000:] + seen.stderr[-3000:]
     assert f"{key}: renewed" in seen.stdout
-    assert_nowhere(setting, seen, canaries)
+    assert_nowhere(setting, seen, planted)

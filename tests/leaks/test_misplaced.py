@@ -61,7 +61,7 @@ PLACES: list[tuple[str, dict[str, Any]]] = [
 @pytest.fixture(scope="module")
 def odd(secret) -> dict[str, str]:
     """Key material as people have it at hand."""
-    pem = materials.private_key("ECC_NIST_P256", "canary misplaced").private_bytes(
+    pem = materials.private_key("ECC_NIST_P256", "planted misplaced").private_bytes(
         materials.serialization.Encoding.PEM,
         materials.serialization.PrivateFormat.PKCS8,
         materials.serialization.NoEncryption(),
@@ -89,7 +89,7 @@ def tasks(form: str, hidden: bool) -> list[dict[str, Any]]:
 
 
 @pytest.mark.parametrize("verbosity", range(5))
-def test_material_in_another_option_is_shown_by_nothing(stage, canaries, odd, emulator, verbosity):
+def test_material_in_another_option_is_shown_by_nothing(stage, planted, odd, emulator, verbosity):
     setting = stage("misplaced", forms=odd)
     play = tasks("base64", hidden=False) + tasks("base64", hidden=True)
     if verbosity in (0, 4):
@@ -98,8 +98,8 @@ def test_material_in_another_option_is_shown_by_nothing(stage, canaries, odd, em
 
     seen = setting.play(play, verbosity=verbosity, environment={"AWS_REGION": "us-east-1"})
 
-    assert [str(sighting) for sighting in seen.leaks(canaries)] == []
-    assert canaries.find_in_tree(setting.root / "work") == []
+    assert [str(sighting) for sighting in seen.leaks(planted)] == []
+    assert planted.find_in_tree(setting.root / "work") == []
     # Every task has failed, and the callback was told of it.
     assert f"ignored={len(play)}" in seen.stdout, seen.stdout[-3000:] + seen.stderr[-3000:]
     results = setting.results()
@@ -121,7 +121,7 @@ def test_a_sentence_names_the_option(stage, odd):
         assert said[str(number)].endswith("nothing was done")
 
 
-def test_material_as_the_name_of_an_option(stage, canaries, odd):
+def test_material_as_the_name_of_an_option(stage, planted, odd):
     """As key_material AAAA= in the old style of writing options becomes."""
     setting = stage("name", forms=odd)
     play = [
@@ -131,11 +131,11 @@ def test_material_as_the_name_of_an_option(stage, canaries, odd):
 
     seen = setting.play(play)
 
-    assert [str(sighting) for sighting in seen.leaks(canaries)] == []
+    assert [str(sighting) for sighting in seen.leaks(planted)] == []
     assert "ignored=2" in seen.stdout
 
 
-def test_the_options_of_a_task_that_went_well_are_not_kept_either(stage, secret, canaries, emulator):
+def test_the_options_of_a_task_that_went_well_are_not_kept_either(stage, secret, planted, emulator):
     """Ansible hands the options of a task, with their values, to every callback."""
     keys = [create_key(emulator.client()) for _number in range(2)]
     setting = stage("kept", plain=b64(secret(SYMMETRIC, "kept")))
@@ -148,7 +148,7 @@ def test_the_options_of_a_task_that_went_well_are_not_kept_either(stage, secret,
     seen = setting.play(play)
 
     assert seen.status == 0, seen.stdout[-3000:] + seen.stderr[-3000:]
-    assert [str(sighting) for sighting in seen.leaks(canaries)] == []
+    assert [str(sighting) for sighting in seen.leaks(planted)] == []
     record = (setting.root / "work" / "record.jsonl").read_text()
-    assert canaries.find(record, "record") == []
+    assert planted.find(record, "record") == []
     assert record.count("VALUE_SPECIFIED_IN_NO_LOG_PARAMETER") >= 2
