@@ -85,6 +85,9 @@ def in_a_process(run: Callable[[], dict[str, Any]], prepare: Callable[[], Any] =
     if child == 0:
         os.close(reader)
         try:
+            # Under nohup the tests themselves inherit an ignored SIGHUP, and in a shell's background an ignored SIGINT.
+            for number in (signal.SIGHUP, signal.SIGINT, signal.SIGQUIT):
+                signal.signal(number, signal.SIG_DFL if number != signal.SIGINT else signal.default_int_handler)
             prepare()
             with os.fdopen(writer, "w") as answer:
                 json.dump(run(), answer)
