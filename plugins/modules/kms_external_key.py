@@ -396,10 +396,8 @@ kms_keys:
   sample: [{"key_id": 1234abcd-12ab-34cd-56ef-1234567890ab, "key_state": PendingImport}]
 """
 
-from ansible_collections.amazon.aws.plugins.module_utils.modules import AnsibleAWSModule
 from ansible_collections.byok.aws.plugins.module_utils._kms.external_key.run import run
-from ansible_collections.byok.aws.plugins.module_utils._kms.service.connection import client_config
-from ansible_collections.byok.aws.plugins.module_utils._kms.service.process import attended
+from ansible_collections.byok.aws.plugins.module_utils._kms.service.outcome import run_module
 
 USAGES = ["ENCRYPT_DECRYPT", "SIGN_VERIFY", "GENERATE_VERIFY_MAC", "KEY_AGREEMENT"]
 ARGUMENT_SPEC = {
@@ -425,32 +423,20 @@ ARGUMENT_SPEC = {
 }
 
 
-def manage(ending):
-    module = AnsibleAWSModule(argument_spec=ARGUMENT_SPEC, supports_check_mode=True)
-
-    def connect(region):
-        elsewhere = {"region": region} if region else {}
-        return module.client("kms", config=client_config(), **elsewhere)
-
-    outcome = run(
-        module.params,
-        region=module.region,
-        connect=connect,
-        check_mode=module.check_mode,
-        with_diff=module._diff,
-        ending=ending,
-        identify=lambda: module.client("sts", config=client_config()).get_caller_identity()["Account"],
+def work(call):
+    return run(
+        call.options,
+        region=call.region,
+        connect=call.connect,
+        check_mode=call.check_mode,
+        with_diff=call.with_diff,
+        ending=call.ending,
+        identify=call.identify,
     )
-    for warning in outcome.warnings:
-        module.warn(warning)
-    if outcome.failed:
-        module.fail_json(**outcome.result)
-    module.exit_json(**outcome.result)
 
 
 def main():
-    with attended() as ending:
-        manage(ending)
+    run_module(ARGUMENT_SPEC, work)
 
 
 if __name__ == "__main__":

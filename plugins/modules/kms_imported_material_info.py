@@ -292,47 +292,35 @@ kms_keys:
           type: str
 """
 
-from ansible_collections.amazon.aws.plugins.module_utils.modules import AnsibleAWSModule
 from ansible_collections.byok.aws.plugins.module_utils._kms.inventory import run as inventory
-from ansible_collections.byok.aws.plugins.module_utils._kms.service.connection import client_config
-from ansible_collections.byok.aws.plugins.module_utils._kms.service.errors import AnsibleKMSError
 from ansible_collections.byok.aws.plugins.module_utils._kms.service.operations import require_botocore
+from ansible_collections.byok.aws.plugins.module_utils._kms.service.outcome import Outcome
+from ansible_collections.byok.aws.plugins.module_utils._kms.service.outcome import run_module
 from ansible_collections.byok.aws.plugins.module_utils._kms.service.pacing import Pacer
 from ansible_collections.byok.aws.plugins.module_utils._kms.service.pacing import read_rates
-from ansible_collections.byok.aws.plugins.module_utils._kms.service.process import attended
-from ansible_collections.byok.aws.plugins.module_utils._kms.service.texts import printable
+
+ARGUMENT_SPEC = {
+    "key_ids": {"type": "list", "elements": "str", "no_log": False},
+    "expiring_within": {"type": "str"},
+    "request_rates": {"type": "dict"},
+    "expected_account": {"type": "str"},
+}
 
 
-def look(ending):
-    spec = {
-        "key_ids": {"type": "list", "elements": "str", "no_log": False},
-        "expiring_within": {"type": "str"},
-        "request_rates": {"type": "dict"},
-        "expected_account": {"type": "str"},
-    }
-    module = AnsibleAWSModule(argument_spec=spec, supports_check_mode=True)
-
-    def identify():
-        return module.client("sts", config=client_config()).get_caller_identity()["Account"]
-
-    try:
-        within = inventory.read_within(module.params["expiring_within"])
-        rates = read_rates(module.params["request_rates"])
-        require_botocore("to read the materials of symmetric keys")
-        client = module.client("kms", config=client_config())
-        account = inventory.Account(module.params["expected_account"], identify)
-        found = inventory.survey(client, module.params["key_ids"], Pacer(rates, ending), account)
-    except AnsibleKMSError as error:
-        module.fail_json(msg=error.sentence, error={"code": error.code, "message": error.sentence})
-    for warning in inventory.warnings(found):
-        module.warn(printable(warning))
+def work(call):
+    options = call.options
+    within = inventory.read_within(options["expiring_within"])
+    rates = read_rates(options["request_rates"])
+    require_botocore("to read the materials of symmetric keys")
+    account = inventory.Account(options["expected_account"], call.identify)
+    found = inventory.survey(call.connect(), options["key_ids"], Pacer(rates, call.ending), account)
     kept = [one for one in found if within is None or inventory.expires_within(one, within)]
-    module.exit_json(changed=False, kms_keys=[inventory.entry(one) for one in kept])
+    result = {"changed": False, "kms_keys": [inventory.entry(one) for one in kept]}
+    return Outcome(False, result, tuple(inventory.warnings(found)))
 
 
 def main():
-    with attended() as ending:
-        look(ending)
+    run_module(ARGUMENT_SPEC, work)
 
 
 if __name__ == "__main__":

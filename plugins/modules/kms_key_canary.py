@@ -168,12 +168,10 @@ canaries:
       sample: {kind: encrypt, challenge: eA==, algorithm: SYMMETRIC_DEFAULT, answer: AQICAHg=}
 """
 
-from ansible_collections.amazon.aws.plugins.module_utils.modules import AnsibleAWSModule
 from ansible_collections.byok.aws.plugins.module_utils._kms.canary.run import Wanted
 from ansible_collections.byok.aws.plugins.module_utils._kms.canary.run import visit_all
-from ansible_collections.byok.aws.plugins.module_utils._kms.service.connection import client_config
-from ansible_collections.byok.aws.plugins.module_utils._kms.service.errors import AnsibleKMSError
-from ansible_collections.byok.aws.plugins.module_utils._kms.service.process import attended
+from ansible_collections.byok.aws.plugins.module_utils._kms.service.outcome import Outcome
+from ansible_collections.byok.aws.plugins.module_utils._kms.service.outcome import run_module
 
 ENTRY = {
     "key_id": {"type": "str", "required": True},
@@ -188,26 +186,20 @@ ARGUMENT_SPEC = {
 }
 
 
-def look(ending):
-    module = AnsibleAWSModule(argument_spec=ARGUMENT_SPEC, supports_check_mode=True)
-    options = module.params
+def work(call):
+    options = call.options
     common = {
         "take": options["take"],
         "patience": options["wait_timeout"],
         "expected_account": options["expected_account"],
     }
-    key_inputs = [Wanted(**entry, **common) for entry in options["keys"]]
-    client = module.client("kms", config=client_config())
-    try:
-        canaries = visit_all(client, key_inputs, module.region, ending)
-    except AnsibleKMSError as error:
-        module.fail_json(msg=error.sentence, error={"code": error.code, "message": error.sentence})
-    module.exit_json(changed=False, canaries=canaries)
+    requests = [Wanted(**entry, **common) for entry in options["keys"]]
+    canaries = visit_all(call.connect(), requests, call.region, call.ending)
+    return Outcome(False, {"changed": False, "canaries": canaries})
 
 
 def main():
-    with attended() as ending:
-        look(ending)
+    run_module(ARGUMENT_SPEC, work)
 
 
 if __name__ == "__main__":

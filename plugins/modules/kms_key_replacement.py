@@ -541,46 +541,26 @@ kms_keys:
           returned: on failure
 """
 
-from ansible_collections.amazon.aws.plugins.module_utils.modules import AnsibleAWSModule
+from ansible_collections.byok.aws.plugins.module_utils._kms.material.arguments import ONE_OR_MANY
 from ansible_collections.byok.aws.plugins.module_utils._kms.material.arguments import key_replacement_spec
+from ansible_collections.byok.aws.plugins.module_utils._kms.material.arguments import mask_misplaced
 from ansible_collections.byok.aws.plugins.module_utils._kms.replacement.run import run
-from ansible_collections.byok.aws.plugins.module_utils._kms.secret.misplaced import misplaced
-from ansible_collections.byok.aws.plugins.module_utils._kms.service.connection import client_config
-from ansible_collections.byok.aws.plugins.module_utils._kms.service.outcome import Outcome
-from ansible_collections.byok.aws.plugins.module_utils._kms.service.process import attended
+from ansible_collections.byok.aws.plugins.module_utils._kms.service.outcome import run_module
 
 
-def argument_spec():
-    return key_replacement_spec()
-
-
-def manage(ending):
-    module = AnsibleAWSModule(
-        argument_spec=argument_spec(),
-        mutually_exclusive=[("key_id", "keys")],
-        required_one_of=[("key_id", "keys")],
-        supports_check_mode=True,
+def work(call):
+    return run(
+        call.options,
+        region=call.region,
+        connect=call.connect,
+        check_mode=call.check_mode,
+        with_diff=call.with_diff,
+        ending=call.ending,
     )
-    # Key material in an option that is not masked is refused, and until then it is masked.
-    module.no_log_values.update(text for _name, text in misplaced(module.argument_spec, module.params))
-    outcome: Outcome = run(
-        module.params,
-        region=module.region,
-        connect=lambda region: module.client("kms", region=region or module.region, config=client_config()),
-        check_mode=module.check_mode,
-        with_diff=module._diff,
-        ending=ending,
-    )
-    for warning in outcome.warnings:
-        module.warn(warning)
-    if outcome.failed:
-        module.fail_json(**outcome.result)
-    module.exit_json(**outcome.result)
 
 
 def main():
-    with attended() as ending:
-        manage(ending)
+    run_module(key_replacement_spec(), work, mask_misplaced, **ONE_OR_MANY)
 
 
 if __name__ == "__main__":

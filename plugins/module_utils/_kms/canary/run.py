@@ -23,7 +23,6 @@ from typing import Any
 from typing import Callable
 
 from ..key import models
-from ..key import specs
 from ..key.identifiers import key_id_problem
 from ..key.models import Key
 from ..service import connection
@@ -226,7 +225,7 @@ _TAKERS: dict[str, Callable[[connection.Connection, Key], Canary]] = {
 def _encryption_algorithm(key: Key) -> str:
     if key.symmetric:
         return models.SYMMETRIC
-    return "SM2PKE" if key.key_spec == specs.SM2 else "RSAES_OAEP_SHA_256"
+    return "SM2PKE" if key.key_spec == models.SM2 else "RSAES_OAEP_SHA_256"
 
 
 def _signing_algorithm(key: Key) -> str:

@@ -16,6 +16,7 @@ from datetime import datetime
 from datetime import timedelta
 
 SYMMETRIC = "SYMMETRIC_DEFAULT"
+SM2 = "SM2"
 
 EXPIRES = "KEY_MATERIAL_EXPIRES"
 NEVER = "KEY_MATERIAL_DOES_NOT_EXPIRE"

@@ -9,6 +9,7 @@ Source: KMS API Reference, GetParametersForImport and ImportKeyMaterial; KMS Dev
 
 from __future__ import annotations
 
+from . import models
 from .models import SYMMETRIC
 
 # Raw bytes: exact lengths. KMS answers anything else with an InvalidCiphertextException without a text.
@@ -37,7 +38,7 @@ CURVES: dict[str, str] = {
     "ECC_SECG_P256K1": "secp256k1",
 }
 ED25519 = "ECC_NIST_EDWARDS25519"
-SM2 = "SM2"
+SM2 = models.SM2
 
 OAEP: tuple[str, ...] = ("RSAES_OAEP_SHA_256", "RSAES_OAEP_SHA_1")
 HYBRID: tuple[str, ...] = ("RSA_AES_KEY_WRAP_SHA_256", "RSA_AES_KEY_WRAP_SHA_1")

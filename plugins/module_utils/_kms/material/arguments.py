@@ -16,6 +16,7 @@ from ..key.specs import HYBRID
 from ..key.specs import OAEP
 from ..key.specs import WRAPPING_ALGORITHMS
 from ..key.specs import WRAPPING_KEY_SPECS
+from ..secret.misplaced import misplaced
 
 Spec = dict[str, Any]
 
@@ -35,6 +36,14 @@ MATERIAL: Spec = {
     "allow": {"type": "list", "elements": "str", "choices": list(ALLOWABLE)},
 }
 _DEFAULTS: Spec = {"wait": True, "force": False, "lift_cut_off": False}
+
+# A task names one key, or has a list of them.
+ONE_OR_MANY: Spec = {"mutually_exclusive": [("key_id", "keys")], "required_one_of": [("key_id", "keys")]}
+
+
+def mask_misplaced(module: Any) -> None:
+    """Have Ansible mask key material in an option that is not made for it, until the module refuses the option."""
+    module.no_log_values.update(text for _name, text in misplaced(module.argument_spec, module.params))
 
 
 def one_or_many(per_key: Spec, defaults: Mapping[str, Any], common: Spec) -> Spec:
