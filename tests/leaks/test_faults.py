@@ -139,9 +139,9 @@ def test_the_fault_would_show(secret, planted):
             ("secret.wrapping:_oaep", "SYMMETRIC_DEFAULT", kind)
             for kind in (ValueError, MemoryError, OSError, KeyError)
         ],
-        ("material.execute:wrap", "HMAC_256", RuntimeError),
+        ("secret.wrapping:wrap", "HMAC_256", RuntimeError),
         ("secret.wrapping:keywrap", "RSA_2048", ValueError),
-        ("secret.proof:fingerprint", "SYMMETRIC_DEFAULT", TypeError),
+        ("secret.material:fingerprint", "SYMMETRIC_DEFAULT", TypeError),
         ("material.run:check", "ECC_NIST_P256", RuntimeError),
         ("material.options:decode_base64", "SYMMETRIC_DEFAULT", RuntimeError),
         ("secret.material:_load_private_key", "ECC_NIST_P256", AssertionError),

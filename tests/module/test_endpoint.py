@@ -187,7 +187,7 @@ def test_another_wrapping_key_than_was_asked_for_is_refused(
     mallory(SUBSTITUTES[name])
     given = []
     monkeypatch.setattr(
-        importlib.import_module(f"{KMS}.material.execute"), "wrap", lambda *arguments: given.append(arguments)
+        importlib.import_module(f"{KMS}.secret.wrapping"), "wrap", lambda *arguments: given.append(arguments)
     )
     key_id = lab.foreign_key()
 

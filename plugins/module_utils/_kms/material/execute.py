@@ -38,7 +38,6 @@ from ..key.transitions import apply
 from ..secret.material import Secret
 from ..secret.material import sealer
 from ..secret.preparation import Wrapped
-from ..secret.wrapping import wrap
 from ..secret.wrapping import wrapping_key_problem
 from ..service import connection
 from ..service import operations
@@ -303,8 +302,9 @@ class PlanExecutor:
 
     def _seal(self) -> tag_values.Seal:
         """Of the plaintext where it is here: a later run may have it in another wrapping."""
-        wrapped = self.wrapped.blob if self.wrapped else b""
-        return sealer(self.secret.plaintext if self.secret is not None else wrapped)
+        if self.secret is not None:
+            return self.secret.seal
+        return sealer(self.wrapped.blob if self.wrapped else b"")
 
     def _mark(self, step: Step) -> None:
         """Leave the mark of a cut-off. The cut does not depend on it."""
@@ -383,7 +383,7 @@ class PlanExecutor:
         if self.secret is None:
             raise invalid(f"the material for the key {self.request.key_id} is needed, and was not given")
         self._require_right_key(parameters.public_key, wrapping_key_spec)
-        blob = wrap(self.secret.plaintext, parameters.public_key, algorithm)
+        blob = self.secret.wrapped_for(parameters.public_key, algorithm)
         self.wrapped = Wrapped(blob, parameters.import_token, parameters.valid_to)
 
     def _require_right_key(self, public_key: bytes, wrapping_key_spec: str) -> None:

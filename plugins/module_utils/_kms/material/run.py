@@ -18,6 +18,7 @@ from typing import Callable
 from ..key import descriptions
 from ..key import models
 from ..key import specs
+from ..key import tag_values
 from ..key.expiry import duration_text
 from ..key.expiry import expiry_problem
 from ..key.models import Evidence
@@ -146,10 +147,10 @@ class KeyRun:
             self.refuse(unexpected(error, request.key_id))
 
     def _read_tags(self, key: Key, evidence: Evidence, secret: Secret | None) -> Key:
-        contents = [secret.plaintext] if secret is not None else []
-        contents += [self.key_input.wrapped.blob] if self.key_input.wrapped else []
+        seals: list[tag_values.Seal] = [secret.seal] if secret is not None else []
+        seals += [sealer(self.key_input.wrapped.blob)] if self.key_input.wrapped else []
         acts = make_plan(self.key_input.request, key, evidence).to_do
-        return read_tags(self.kms, self.key_input.request, key, acts, tuple(sealer(one) for one in contents))
+        return read_tags(self.kms, self.key_input.request, key, acts, tuple(seals))
 
     def _find_evidence(self, key: Key, secret: Secret | None) -> Evidence:
         request, kept = self.key_input.request, self.stage

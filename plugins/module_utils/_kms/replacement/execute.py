@@ -33,7 +33,6 @@ from ..material.find import read_key
 from ..material.find import read_tags
 from ..material.plan import make_plan
 from ..secret.material import Secret
-from ..secret.material import sealer
 from ..secret.proof import find_evidence
 from ..service import connection
 from ..service import operations
@@ -169,7 +168,7 @@ class ReplacementExecutor:
         self.kms.young = self.kms.young or self.plan.creates
         evidence = find_evidence(self.kms, request, key, self.secret)
         acts = make_plan(request, key, evidence).to_do
-        key = read_tags(self.kms, request, key, acts, (sealer(self.secret.plaintext),))
+        key = read_tags(self.kms, request, key, acts, (self.secret.seal,))
         plan = make_plan(request, key, evidence)
         if plan.refusal:
             raise refused(plan.refusal)

@@ -33,7 +33,6 @@ from ..material.plan import make_plan
 from ..material.results import Replacement
 from ..material.results import Result
 from ..secret.material import Secret
-from ..secret.material import sealer
 from ..secret.proof import find_evidence
 from ..service import connection
 from ..service.connections import Connect
@@ -237,7 +236,7 @@ class ReplacementRun(material_run.KeyRun):
         request = request.of(pair.new.key.arn)
         material_run.checked_secret(replace(self.desired, request=request), pair.new.key)
         evidence = self._verdict(pair.new, secret)
-        key = with_tags(pair.new.key, pair.new.tags, (sealer(secret.plaintext),))
+        key = with_tags(pair.new.key, pair.new.tags, (secret.seal,))
         return make_plan(request, key, evidence), key
 
     def _known(self, pair: Pair, imports: Plan, secret: Secret) -> Evidence:

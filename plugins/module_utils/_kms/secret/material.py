@@ -4,13 +4,15 @@
 
 """The one door for secrets: load material, check it against the key spec, fingerprint it.
 
-Plaintext leaves this module only as a Secret, for wrapping and proof. No message here ever holds a byte of it.
+Plaintext leaves this module only as a Secret, which wraps and proves itself. No message here ever holds a byte of it.
 """
 
 from __future__ import annotations
 
 import base64
 import binascii
+import hashlib
+import hmac
 from dataclasses import dataclass
 from dataclasses import field
 from typing import Any
@@ -21,6 +23,7 @@ from ..key import specs
 from ..service.errors import MISSING_LIBRARY
 from ..service.errors import AnsibleKMSError
 from ..service.errors import invalid
+from . import wrapping
 from .files import read_private_file
 
 try:
@@ -46,6 +49,22 @@ class Secret:
 
     plaintext: bytes = field(repr=False)
     private_key: Any = field(repr=False, default=None)
+
+    def wrapped_for(self, public_key: bytes, algorithm: str) -> bytes:
+        """EncryptedKeyMaterial under the public key (DER SubjectPublicKeyInfo) of GetParametersForImport."""
+        return wrapping.wrap(self.plaintext, public_key, algorithm)
+
+    def mac(self, message: bytes, digest: str) -> bytes:
+        """HMAC (RFC 2104) of a message, as GenerateMac answers it. digest: a name that hashlib knows."""
+        return hmac.new(self.plaintext, message, getattr(hashlib, digest)).digest()
+
+    def fingerprint(self, account_id: str, key_id: str) -> str:
+        """Which material of a key this is: see fingerprint."""
+        return fingerprint(self, account_id, key_id)
+
+    def seal(self, context: str) -> str:
+        """What only a holder of this material can make of a context: see sealer."""
+        return sealer(self.plaintext)(context)
 
     def public_key(self) -> bytes:
         """DER SubjectPublicKeyInfo (RFC 5280) of the private key, as GetPublicKey answers it."""

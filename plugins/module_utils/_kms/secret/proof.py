@@ -10,7 +10,6 @@ Where none can be had the verdict is "unknown", and the plan lets KMS compare: a
 
 from __future__ import annotations
 
-import hashlib
 import hmac
 import os
 
@@ -26,7 +25,6 @@ from ..service import operations
 from ..service.errors import AnsibleKMSError
 from ..service.errors import invalid
 from .material import Secret
-from .material import fingerprint
 
 _CHALLENGE_BYTES = 32
 # A proof that the caller may not read, or the key's state forbids, is no proof; everything else is a failure.
@@ -59,7 +57,7 @@ def symmetric_evidence(request: Request, key: Key, secret: Secret | None) -> Evi
         raise invalid(f"the key material {named} was never imported into the key {request.key_id}")
     if secret is None:
         return Evidence("match", "key_material_id", named) if named and request.offered else NO_EVIDENCE
-    own = fingerprint(secret, key.account_id, key.key_id)
+    own = secret.fingerprint(key.account_id, key.key_id)
     marks = {entry.key_material_id: descriptions.split(entry.description)[1] for entry in key.materials}
     found = next((one for one, mark in marks.items() if mark is not None and hmac.compare_digest(mark, own)), None)
     if found is not None and named in (None, found):
@@ -77,7 +75,7 @@ def _mac_evidence(kms: connection.Connection, key: Key, secret: Secret) -> Evide
         return NO_EVIDENCE
     challenge = os.urandom(_CHALLENGE_BYTES)
     algorithm = key.mac_algorithms[0] if key.mac_algorithms else key.key_spec.replace("HMAC_", "HMAC_SHA_")
-    expected = hmac.new(secret.plaintext, challenge, getattr(hashlib, specs.HMAC_HASHES[key.key_spec])).digest()
+    expected = secret.mac(challenge, specs.HMAC_HASHES[key.key_spec])
     return _verdict("mac", hmac.compare_digest(expected, operations.generate_mac(kms, key.arn, challenge, algorithm)))
 
 
