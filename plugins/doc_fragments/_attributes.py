@@ -10,7 +10,7 @@ from __future__ import annotations
 class ModuleDocFragment:
     """Vocabulary for the attributes of modules, actions and roles."""
 
-    # What each attribute means; how far it is supported is for each plugin to say.
+    # What each attribute means. Each plugin documents how far it supports it.
     DOCUMENTATION = r"""
 options: {}
 attributes:

@@ -8,15 +8,15 @@ from __future__ import annotations
 
 
 class ModuleDocFragment:
-    """The option of the modules that act on keys, by which a task cannot reach another account than the one meant."""
+    """The option of all modules that names the account of the keys."""
 
     DOCUMENTATION = r"""
 options:
   expected_account:
     description:
-      - The account in which the keys have to be, as 12 digits. Quote it, since YAML takes it for a number otherwise.
-      - A key of another account is refused with the error code V(WrongAccount), after it was read and before anything is changed.
-      - An ARN of another account is refused before KMS is asked.
-      - Not for C(module_defaults) of C(group/byok.aws.aws), to which the modules of C(amazon.aws) belong as well.
+      - The account in which the keys must be, as 12 digits. Quote it, because YAML reads it as a number otherwise.
+      - The module reads a key of another account, and refuses it with the error code V(WrongAccount) before it changes anything.
+      - The module refuses an ARN of another account before it calls KMS.
+      - Do not set it in C(module_defaults) for C(group/byok.aws.aws); the modules of C(amazon.aws) belong to this group, too.
     type: str
 """

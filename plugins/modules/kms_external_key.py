@@ -10,74 +10,74 @@ module: kms_external_key
 version_added: 1.0.0
 short_description: Create and manage AWS KMS keys that take imported key material
 description:
-  - Creates AWS KMS keys whose origin is C(EXTERNAL), manages what belongs to the key and not to its material - alias, policy, tags,
-    description, replicas in other Regions, whether it is enabled - and schedules and cancels its deletion.
+  - Creates AWS KMS keys whose origin is C(EXTERNAL), and schedules and cancels their deletion.
+  - Manages the alias, the policy, the tags, the description, the replicas in other Regions, and whether the key is enabled. It does
+    not manage the material.
   - A new key has no material and is C(PendingImport). M(byok.aws.kms_imported_material) imports it.
   - Options that mean the same as in M(amazon.aws.kms_key) have the same names.
-  - A run that is cut short, or whose answers get lost, leaves nothing that the next run does not find - a key is never created
-    twice for one O(alias) or O(creation_token).
+  - When a run is interrupted, or answers of KMS are lost, the next run finds what was created. The module never creates two keys
+    for one O(alias) or O(creation_token).
 author:
   - byok.aws maintainers (@byok-aws)
 options:
   key_id:
     description:
-      - An existing key, as key ID, key ARN, alias name (with C(alias/)) or alias ARN. Never creates one.
+      - An existing key, as key ID, key ARN, alias name (with C(alias/)) or alias ARN. The module creates no key for this option.
       - One of O(key_id), O(alias) and O(creation_token) is required. Exclusive with O(creation_token).
     type: str
     aliases: [key_arn]
   alias:
     description:
       - An alias of the key, as alias name or alias ARN. The C(alias/) before the name is optional.
-      - On its own it says which key is meant. When there is none with that alias, O(state=present) creates it.
-      - With O(key_id) or O(creation_token) it is given to that key, beside the aliases that it has. When it points to another
-        key, that is refused, unless O(move_alias=true).
-      - No alias is ever deleted. KMS deletes the aliases of a key together with the key.
+      - Alone, it identifies the key. When no key has this alias, O(state=present) creates one.
+      - With O(key_id) or O(creation_token), that key gets this alias in addition to the aliases that it has. When the alias points to
+        another key, the module refuses that, unless you set O(move_alias=true).
+      - The module deletes no alias. KMS deletes the aliases of a key together with the key.
     type: str
     aliases: [key_alias]
   move_alias:
     description:
-      - Whether O(alias) may be taken from another key. RV(moved_from_key_arn) says from which.
+      - Whether the module may move O(alias) from another key. RV(moved_from_key_arn) names that key.
       - Needs O(alias), and O(key_id) or O(creation_token). KMS demands that both keys are of the same kind (symmetric, HMAC or
         asymmetric) and have the same key usage.
     type: bool
     default: false
   creation_token:
     description:
-      - Says which key is meant when it has no alias, or not yet, such as a key that will replace another one. Any text that
-        is used for one key only.
-      - It is kept in the tag C(byok:creation-token), which is set when the key is created. When no key of the account and Region
-        has it, O(state=present) creates one.
-      - To look for it costs one C(DescribeKey) for every key of the Region, and one C(ListResourceTags) for each of origin
-        C(EXTERNAL). Use RV(key_id) of the result from then on.
+      - Identifies a key without an alias, such as a key that will replace another one. Use any text, but use it for one key only.
+      - The module writes it into the tag C(byok:creation-token) when it creates the key. When no key of the account and Region has
+        this token, O(state=present) creates one.
+      - The search costs one C(DescribeKey) for every key of the Region, and one C(ListResourceTags) for each key of origin C(EXTERNAL).
+        Use RV(key_id) of the result in later tasks.
       - The default for a new key is O(alias).
     type: str
   state:
     description:
-      - V(present) - the key exists, and is as the options say. A pending deletion is cancelled; the key is C(Disabled) then, or
-        C(PendingImport) when material is missing, and O(enabled) is applied when it is set.
-      - V(absent) - the deletion of the key is scheduled. Nothing is done when that is so already, or there is no such key.
+      - V(present) - create the key if it does not exist, and change it to match the options. Cancel a pending deletion; the key is then
+        C(Disabled), or C(PendingImport) when material is missing, and O(enabled) applies if you set it.
+      - V(absent) - schedule the deletion of the key. The module does nothing when a deletion is already scheduled, or the key does not exist.
       - The primary key of a multi-Region key becomes C(PendingReplicaDeletion) as long as it has replicas.
     type: str
     choices: [present, absent]
     default: present
   enabled:
     description:
-      - Whether the key is enabled. When not set, that is left alone.
+      - Whether the key is enabled. Without this option, the module does not change it.
       - KMS can neither enable nor disable a key that is C(PendingImport), and enables it when its material is imported. With
-        V(false) a warning says that this has to wait until then.
+        V(false), a warning says that the module can only do this after the import.
     type: bool
   description:
-    description: A description of the key. When not set, it is left alone.
+    description: A description of the key. Without this option, the module does not change it.
     type: str
   policy:
     description:
-      - The key policy. Compared by what it says, not by how it is written. When not set, it is left alone, and a new key
-        gets the default policy of KMS, which lets IAM policies decide.
-      - A policy that names a principal that KMS does not know is tried for some seconds, since it may have been created a moment ago.
+      - The key policy. The module compares what it means, not how it is written. Without this option, the module does not change the
+        policy, and a new key gets the default policy of KMS, which lets IAM policies decide.
+      - When KMS does not know a principal in the policy, the module tries again for some seconds, because the principal may be new.
     type: json
   bypass_policy_lockout_safety_check:
     description:
-      - Whether KMS takes a O(policy) that leaves the caller without the permission to change it again.
+      - Whether KMS accepts a O(policy) that does not let the caller change it again.
       - It makes it more likely that the key becomes unmanageable.
     type: bool
     default: false
@@ -86,43 +86,44 @@ options:
       - The key spec, one of V(SYMMETRIC_DEFAULT), V(HMAC_224), V(HMAC_256), V(HMAC_384), V(HMAC_512), V(RSA_2048), V(RSA_3072),
         V(RSA_4096), V(ECC_NIST_P256), V(ECC_NIST_P384), V(ECC_NIST_P521), V(ECC_SECG_P256K1), V(ECC_NIST_EDWARDS25519), and in
         the China Regions V(SM2).
-      - A new key is V(SYMMETRIC_DEFAULT) when it is not set. It never changes; another one for an existing key is refused.
+      - The default for a new key is V(SYMMETRIC_DEFAULT). The key spec never changes; the module refuses another one for an existing key.
       - KMS imports no material for C(ML_DSA) and C(ML_KEM) specs.
     type: str
     aliases: [customer_master_key_spec]
   key_usage:
     description:
-      - What the key is for. Needed for a new key whose O(key_spec) leaves a choice - RSA, C(ECC_NIST_P256), C(ECC_NIST_P384),
+      - The purpose of the key. A new key needs this when its O(key_spec) allows several - RSA, C(ECC_NIST_P256), C(ECC_NIST_P384),
         C(ECC_NIST_P521), C(SM2).
-      - It never changes; another one for an existing key is refused.
+      - The key usage never changes; the module refuses another one for an existing key.
     type: str
     choices: [ENCRYPT_DECRYPT, SIGN_VERIFY, GENERATE_VERIFY_MAC, KEY_AGREEMENT]
   multi_region:
     description:
-      - Whether the key is a multi-Region key. A new key is none when it is not set.
-      - It never changes; another value for an existing key is refused.
+      - Whether the key is a multi-Region key. The default for a new key is V(false).
+      - This never changes; the module refuses another value for an existing key.
     type: bool
   replica_regions:
     description:
-      - Regions that have a replica of this primary key. Missing ones are made; others are left alone. Needs O(multi_region=true).
-      - A new replica gets O(policy), O(description) and O(tags) of this task, and what is not set as KMS makes it - nothing
-        is copied from the primary key. It has no material - import the same material into it, too. To manage it later,
-        use this module with the key ID and O(region) set to its Region.
-      - KMS makes replicas of a key only when it is C(Enabled). While the key is C(PendingImport) a warning says that they
+      - Regions that must have a replica of this primary key. The module creates missing replicas and leaves others alone. Needs
+        O(multi_region=true).
+      - A new replica gets O(policy), O(description) and O(tags) of this task, or the defaults of KMS. KMS copies nothing from the primary
+        key. A new replica has no material; import the same material into it, too. To manage it later, use this module with the key ID
+        and O(region) set to its Region.
+      - KMS creates replicas only of a key that is C(Enabled). While the key is C(PendingImport), a warning says that the replicas
         have to wait.
     type: list
     elements: str
   pending_window:
     description:
       - How many days KMS waits before it deletes the key, V(7) to V(30). The default of KMS is V(30).
-      - Has a meaning with O(state=absent) only, and none for a deletion that is scheduled already.
+      - Only for O(state=absent). Has no effect on a deletion that is scheduled already.
     type: int
     aliases: [deletion_delay]
   wait:
     description:
-      - Read until KMS shows what was changed, and until new replicas can take material.
-      - Also look a second time, after two seconds, before a key is created, for one that an earlier run has made and KMS has not
-        shown yet; and wait out answers that a new key does not exist.
+      - Whether to read the key until KMS shows the changes, and until new replicas can take material.
+      - Before it creates a key, the module also searches a second time, after two seconds, for a key that an earlier run has created and
+        KMS does not show yet. It also waits while KMS answers that a new key does not exist.
     type: bool
     default: true
   wait_timeout:
@@ -141,7 +142,7 @@ attributes:
   check_mode:
     support: full
     details:
-      - The plan is returned and not carried out. Only reading calls are made.
+      - Returns the plan and does not carry it out. Makes only reading calls.
   diff_mode:
     support: full
     details:
@@ -152,21 +153,21 @@ requirements:
   - python >= 3.9
   - botocore >= 1.38.31 to cancel the deletion of a symmetric key
 notes:
-  - Tags whose name begins with C(byok:) are the collection's own. O(tags) neither sets nor removes them.
-  - A key that exists costs four reads - C(DescribeKey), C(GetKeyPolicy), C(ListResourceTags) and C(ListAliases). Policy, tags and
-    aliases may be hidden from the caller where nothing is wished of them; they are not set in the result then.
-  - Where there is no key that shows the account, neither the one that is meant nor another of the Region, O(expected_account) costs one
-    C(sts:GetCallerIdentity), at O(endpoint_url) if that is set.
-  - Before a key is created for an O(alias), the keys of the Region are listed, and those looked at that have no alias.
+  - Tags whose name begins with C(byok:) belong to the collection. O(tags) neither sets nor removes them.
+  - An existing key costs four reads - C(DescribeKey), C(GetKeyPolicy), C(ListResourceTags) and C(ListAliases). The caller needs no
+    permission to read the policy, tags or aliases that the task does not set; the result then lacks them.
+  - In a Region without any key, nothing shows the account. O(expected_account) then costs one C(sts:GetCallerIdentity), at
+    O(endpoint_url) if that is set.
+  - Before it creates a key for an O(alias), the module lists the keys of the Region and reads those that have no alias.
 seealso:
   - module: byok.aws.kms_imported_material
   - module: amazon.aws.kms_key
 """
 
 EXAMPLES = r"""
-# The examples take region and credentials from module_defaults with group/byok.aws.aws, or from the environment.
+# The examples get the Region and the credentials from module_defaults with group/byok.aws.aws, or from the environment.
 
-- name: Create an empty symmetric key, or see that it is there
+- name: Create an empty symmetric key if it does not exist
   byok.aws.kms_external_key:
     alias: alias/new-payments
     description: Payments, material held by the security office
@@ -198,12 +199,12 @@ EXAMPLES = r"""
     state: absent
     pending_window: 14
 
-- name: Change one's mind
+- name: Cancel the deletion
   byok.aws.kms_external_key:
     alias: alias/new-payments
     enabled: true
 
-- name: Look at a key that has to be replaced
+- name: Read a key that has to be replaced
   byok.aws.kms_external_key:
     key_id: alias/invoice-signing
   register: old
@@ -293,18 +294,18 @@ creation_date:
   type: str
   sample: "2030-01-01T00:00:00+00:00"
 aliases:
-  description: The alias names of the key, as far as the caller may list them. Not read with O(state=absent).
+  description: The alias names of the key, if the caller may list them. Not read with O(state=absent).
   returned: when there is a key
   type: list
   elements: str
   sample: [alias/payments]
 tags:
-  description: All tags of the key, as far as the caller may list them. Not read with O(state=absent).
+  description: All tags of the key, if the caller may list them. Not read with O(state=absent).
   returned: when there is a key
   type: dict
   sample: {"byok:creation-token": alias/payments, "owner": security-office}
 policy:
-  description: The key policy, as far as the caller may read it. Not read with O(state=absent).
+  description: The key policy, if the caller may read it. Not read with O(state=absent).
   returned: when there is a key
   type: dict
   sample: {"Version": "2012-10-17", "Statement": []}
@@ -330,7 +331,7 @@ replica_regions:
   elements: str
   sample: [eu-west-1]
 deletion_date:
-  description: When KMS deletes the key, when that is scheduled; in check mode, as predicted.
+  description: When KMS deletes the key, if a deletion is scheduled; in check mode, as predicted.
   returned: when there is a key
   type: str
   sample: "2030-01-31T12:00:00+00:00"
@@ -341,7 +342,7 @@ operations:
   elements: str
   sample: [CreateKey, CreateAlias]
 new_replica_regions:
-  description: The Regions in which this task has made, or would make, a replica. Each needs its material.
+  description: The Regions in which this task created a replica; in check mode, would create one. Each needs its material.
   returned: always
   type: list
   elements: str
@@ -352,7 +353,7 @@ moved_from_key_arn:
   type: str
   sample: arn:aws:kms:us-east-1:111122223333:key/0987dcba-09fe-87dc-65ba-ab0987654321
 skip_reason:
-  description: Why there was nothing to delete, as key state, or V(NotFound).
+  description: Why there was nothing to delete, a key state or V(NotFound).
   returned: always
   type: str
   sample: PendingDeletion
@@ -389,7 +390,7 @@ error:
       type: str
       returned: on failure
 kms_keys:
-  description: The same fields as an entry of a list, as other modules of the collection return them.
+  description: The same fields in a list of one entry, as other modules of the collection return them.
   returned: always
   type: list
   elements: dict

@@ -11,28 +11,30 @@ version_added: 1.0.0
 short_description: Imported key material of an AWS KMS key
 description:
   - Imports, renews, rotates and deletes the key material of AWS KMS keys whose origin is C(EXTERNAL) (bring your own key).
-  - Says beforehand, in check mode, exactly which changing calls it would make, and refuses what would make a key unusable by mistake.
-  - KMS never gives material back, so the module proves by other means whether the given material is the one that KMS holds
-    (RV(proof)), and does nothing when it is.
-  - KMS takes back only the very bytes that a key had. Deleting and importing again restores material, it does not replace it.
+  - In check mode, shows exactly which changing calls it would make. Refuses a task that would make a key unusable by mistake.
+  - KMS never returns material. The module therefore proves by other means that the given material is the material that KMS
+    holds (RV(proof)), and changes nothing when it is.
+  - Into a key that had material, KMS imports only the same bytes again. A deletion followed by an import restores the material; it
+    does not replace it.
 author:
   - byok.aws maintainers (@byok-aws)
 options:
   key_id:
     description:
       - The key, as key ID, key ARN, alias name (with C(alias/)) or alias ARN.
-      - An ARN must name the Region and the account that the connection uses.
-      - An alias is resolved once. The task goes on with the same key, also when somebody leads the alias elsewhere meanwhile.
-      - Exactly one of O(key_id) and O(keys) is required.
+      - An ARN must name the Region and the account of the connection.
+      - The module resolves an alias once. The task continues with the same key when somebody points the alias to another key
+        in the meantime.
+      - The task needs exactly one of O(key_id) and O(keys).
     type: str
   keys:
     description:
-      - Many keys in one task. Each entry names a key and may set any of the options for one key; what it leaves out comes from
-        the options of the same name beside this one. An entry that sets one way of giving material, or one option about the
-        expiry, takes no other of that group from there.
-      - All are read and planned before the first is changed, and the calls go out as fast as the request quotas of KMS allow.
-        With O(state=reimported) every key is prepared before the first is deleted.
-      - One key that fails stops no other; the task fails at the end.
+      - Many keys in one task. Each entry names a key and can set any of the options for one key. For an option that an entry does not
+        set, the task's option of the same name applies. Two groups of options belong together, those that give the material and those
+        that set the expiry. An entry that sets one option of a group takes none of that group from the task.
+      - The module reads and plans all keys before it changes the first one, and sends the calls as fast as the request quotas of KMS
+        allow. With O(state=reimported) it prepares every key before it deletes the material of the first one.
+      - When one key fails, the module continues with the others. The task fails at the end.
     type: list
     elements: dict
     suboptions:
@@ -42,9 +44,9 @@ options:
         required: true
       name:
         description:
-          - What messages call the key, and under which name a preparation is kept (O(stage_path)). The default is O(keys[].key_id).
-          - For a key that is given by its ARN, because its alias was resolved before, as by the role
-            P(byok.aws.kms_material_rotation#role).
+          - The name of the key in messages and in a preparation (O(stage_path)). The default is O(keys[].key_id).
+          - Use it when O(keys[].key_id) is the ARN to which an earlier task resolved an alias. The role
+            P(byok.aws.kms_material_rotation#role) does that.
         type: str
       state:
         description: For this key, as in O(state).
@@ -105,7 +107,7 @@ options:
         description: For this key, as in O(lift_cut_off).
         type: bool
       allow:
-        description: For this key, as in O(allow), in place of what stands there.
+        description: For this key, as in O(allow). It replaces the list of the task.
         type: list
         elements: str
         choices: [loose_file, weak_material, plaintext_file_transfer, unverified_endpoint]
@@ -113,144 +115,100 @@ options:
         description: For this key, as in O(regions).
         type: list
         elements: str
-  request_rates:
-    description:
-      - The request quotas of the account and Region, in calls a second by operation, where they differ from the defaults of AWS,
-        for example C(ImportKeyMaterial) with 30. Each is a number of V(0.001) or more.
-    type: dict
   stage:
     description:
-      - Splits O(state=reimported) in two tasks. The second needs no plaintext and no new import parameters.
-      - V(prepare) - the import parameters are fetched (KMS grants one set a second), the material is wrapped and proved to be the
-        one that the key holds, and the result is kept in O(stage_path). No key is interrupted.
-      - V(change) - what is kept is imported into every key that holds its material, which interrupts nothing and proves that KMS
-        takes it. Then the keys are deleted and imported again with it. A key for which KMS refuses it is not deleted. Material
-        that is given, too, is not even read. With O(state=present) it is imported where it is missing, and nothing is deleted.
-      - A key that is C(Disabled) is enabled by each of the two imports, and disabled again right after it.
-      - A preparation can be used for 24 hours; one with less than 15 minutes left, or with more than 24 hours, is refused.
-      - A key under an alias that led to another key at the preparation is refused, too.
+      - Splits O(state=reimported) into two tasks. The second one needs no plaintext and no new import parameters.
+      - V(prepare) - fetch the import parameters (KMS grants one set per second), wrap the material, prove that the key holds the
+        same material, and write the result to O(stage_path). No key is interrupted.
+      - V(change) - import the prepared material into every key that holds its material. That interrupts nothing and proves that KMS
+        accepts it. Then delete the material of the keys and import it again. A key for which KMS refuses the first import keeps its
+        material. The module does not read other material that the task gives.
+      - V(change) with O(state=present) imports the prepared material where it is missing, and deletes nothing.
+      - Each of the two imports enables a C(Disabled) key. The module disables it again directly after each import.
+      - A preparation is valid for 24 hours. The module refuses one with less than 15 minutes or more than 24 hours left.
+      - The module also refuses a key when its alias pointed to another key at the time of the preparation.
     type: str
     choices: [prepare, change]
   stage_path:
     description:
-      - The file for O(stage), where the module runs. It holds material that is wrapped for KMS, and import tokens, and no plaintext.
-        It is written with mode 0600, and refused when group or others have any permission on it, unless O(allow=loose_file).
-      - Refused as well when the file, a directory or a symlink on the way to it belongs to another user than root and the one who
-        runs the module, and when group or others may write to such a directory, unless it has the sticky bit.
-      - Each entry has a digest, so that damage is found before the first call to KMS. A digest is no signature; whoever can write
-        the file can compute one. A file of an earlier version of this collection has none and is refused; prepare again.
-      - Whoever has it, and the permission C(kms:ImportKeyMaterial) on a key, can import that key's own material into it.
-    type: path
-  journal_path:
-    description:
-      - A file to which one line of JSON is added for each key as soon as it is finished, where the module runs. It says what was
-        done even when the task is killed and its result lost. It holds no material.
-      - Refused, in check mode, too, when it is there and no regular file of the user who runs the module or of C(root), or when others
-        could put another file in its place. A symbolic link is refused.
-      - When a line cannot be written, the keys in hand are finished, no other is begun, and a warning says which keys it lacks.
+      - The file for O(stage), on the machine where the module runs. It holds material that is wrapped for KMS, and import tokens, but
+        no plaintext. The module writes it with mode 0600, and refuses to read it when group or others have any permission on it,
+        unless you set O(allow=loose_file).
+      - The file and every directory and symlink on the way to it must belong to root or to the user who runs the module. Group and
+        others must not have write access to these directories, except to a directory with the sticky bit.
+      - Each entry has a digest, so that the module finds damage before its first call to KMS. A digest is not a signature; a person
+        who can write the file can compute one. The module refuses a file of an earlier version of this collection, which has no
+        digests; prepare again.
+      - A person who has the file, and the permission C(kms:ImportKeyMaterial) on a key, can import the material of that key into it.
     type: path
   state:
     description:
-      - V(present) - the given material is imported, with the given expiry. As the first material of an empty key, otherwise as
-        material that the key has had; KMS refuses other bytes, and so does the module.
-      - V(absent) - the material is deleted at once. The key becomes C(PendingImport), and nothing can be encrypted, decrypted
-        or signed with it until the same material is imported again. Nothing is done when the key is C(PendingImport),
-        C(PendingDeletion) or C(PendingReplicaDeletion) already. When the material is given, too, it is first proved to be the
-        one that is about to be deleted.
-      - V(reimported) - the material is deleted and imported again as one pair, and the task always reports a change. Everything
-        that can be wrong with the import is tried before the deletion, and the key is unusable for one round trip to KMS. On a
-        key that is empty already only the import is made. This restores the same material; it puts no new material to work.
-      - V(current) - symmetric keys only; the given material is the one that encrypts. New bytes are imported beside the current
-        ones, and the key is rotated to them on demand, without an interruption. What an earlier run has left staged or rotating
-        is taken up again. Old ciphertexts stay readable.
+      - V(present) - import the given material with the given expiry. An empty key gets it as its first material. A key that had
+        material accepts only material that it had; KMS refuses other bytes, and so does the module.
+      - V(absent) - delete the material at once. The key becomes C(PendingImport), and nobody can encrypt, decrypt or sign with it
+        until the same material is imported again. The module does nothing when the key is C(PendingImport), C(PendingDeletion) or
+        C(PendingReplicaDeletion) already. If you give the material, the module first proves that it is the material to delete.
+      - V(reimported) - delete the material and import it again, as one step. The task always reports a change. The module tries
+        everything that can fail in the import before it deletes the material; the key is unusable for one round trip to KMS. For a
+        key that is already empty, it only imports. This restores the same material; it gives the key no new material.
+      - V(current) - symmetric keys only. Make the given material the one that encrypts. The module imports new bytes beside the
+        current material and rotates the key to them on demand, without an interruption. It completes what an earlier run has
+        staged or started. The key still decrypts old ciphertexts.
     type: str
     choices: [absent, present, reimported, current]
     default: present
-  key_material:
-    description:
-      - The material in plain, as base64. Raw bytes for symmetric and HMAC keys, a private key in PKCS#8 DER for RSA and
-        elliptic curve keys.
-      - Private keys in PKCS#1, SEC 1 or PEM are converted.
-      - Is sent to the target through a pipe, and appears in no result, log or temporary file. Where there is no pipe - with
-        C(async), with C(aws_ssm), with a connection or a become method without pipelining - it is refused, unless
-        O(allow=plaintext_file_transfer).
-    type: str
-  key_material_file:
-    description:
-      - The same from a file where the module runs, as raw bytes, DER or unencrypted PEM.
-      - Refused when group or others have any permission on the file, unless O(allow=loose_file).
-      - Refused when the file, a directory or a symlink on the way to it belongs to another user than root and the one who runs the
-        module, and when group or others may write to such a directory, unless it has the sticky bit, as C(/tmp) has.
-    type: path
   encrypted_key_material:
     description:
-      - Material that is wrapped already, as base64, for the public key that came with O(import_token).
-      - Nothing can be proved with it; name O(key_material_id) to have it recognised when it is imported already.
+      - Material that is already wrapped, as base64. You wrap it with the public key that came with O(import_token).
+      - The module cannot compare it with the material of the key. Set O(key_material_id) to have it recognised when it is imported
+        already.
     type: str
   import_token:
     description:
-      - The import token that came with the public key for O(encrypted_key_material), as base64. It works for 24 hours.
+      - The import token that came with the public key for O(encrypted_key_material), as base64. It is valid for 24 hours.
     type: str
   key_material_id:
     description:
-      - With O(state=absent), the material to delete. Its own import state decides then, not the state of the key.
-      - With O(state=reimported), which of several materials is deleted and imported again; the others stay.
-      - Otherwise the material that the given bytes must be. Where no fingerprint tells, KMS compares them by an import that
-        interrupts nothing; bytes that are not this material change nothing.
-      - With O(state=current) it is material that the key has, current or staged; the key is rotated to staged material only
-        once the bytes are proved to be it. New bytes get their ID from KMS when they are imported, so that none can be named.
-      - Symmetric keys only; the other kinds have one material without an ID.
+      - With O(state=absent), the material to delete. The import state of this material then decides, not the state of the key.
+      - With O(state=reimported), the one of several materials to delete and import again. The others stay.
+      - Otherwise, the ID that the given bytes must have. When no fingerprint identifies them, KMS compares them in an import that
+        interrupts nothing. Bytes with another ID change nothing.
+      - With O(state=current) this is material that the key has, current or staged. The module rotates the key to staged material
+        only when the bytes are proved to be that material. New bytes get their ID from KMS in the import, so you cannot name it.
+      - Symmetric keys only. Other keys have one material, which has no ID.
     type: str
   all_materials:
     description:
-      - With O(state=absent), cuts the key off. Deletes every material that is still loaded, also in a key that is C(PendingImport) or
-        C(PendingDeletion) already. The deletion is sent whatever was read, since a key is C(PendingImport) between the deletion and the
-        import of another run, too.
-      - The tag C(byok:cut-off) then says when that was done and by whom. The modules of this collection import no material into a key that
-        has it, and a run that is under way takes back what it imports, until O(lift_cut_off) lifts it. Without the right to tag the key it
-        is cut off all the same, and a warning says what is not certain then.
-      - Where the materials cannot be listed, the current one is deleted first, and a warning says what could not be seen.
+      - With O(state=absent), cuts off the key. Deletes every material that is still loaded, also in a key that is C(PendingImport) or
+        C(PendingDeletion) already. The module always sends the deletion, because a key is also C(PendingImport) between the deletion
+        and the import of another run.
+      - The tag C(byok:cut-off) then tells when that was done, and by whom. The modules of this collection import no material into a
+        key with this tag, and a run in progress deletes again what it imports, until you lift the cut-off with O(lift_cut_off).
+        Without the permission to tag the key, the module cuts off the key nevertheless, and a warning tells what is then uncertain.
+      - When the caller may not list the materials, the module deletes the current one first, and a warning tells what it could not see.
     type: bool
     default: false
-  key_material_description:
-    description:
-      - A text that KMS keeps with the material. Up to 215 letters, digits, white space, colons, slashes, underscores, dots and hyphens.
-      - The module keeps a fingerprint behind it, by which it recognises the material, and O(valid_for), if there is room; the text
-        is shown without them.
-      - Symmetric keys only, and of a multi-Region key only the primary. When not set, what is there stays.
-    type: str
   valid_to:
     description:
-      - When KMS deletes the material by itself, as ISO 8601 with a zone, less than 365 days from now.
-      - Compared as an instant, to the second. Changing it means an import of the same material, without an interruption.
-    type: str
-  valid_for:
-    description:
-      - The same as a duration from now, such as V(90d), V(12h) or V(1d12h), at most V(365d).
-      - It is kept in the description of symmetric material, behind the fingerprint, as the lifetime that a rotation or a
-        restoration goes on with when nothing is said about the expiry.
-    type: str
-  renew_before:
-    description:
-      - With O(valid_for), the material is imported again only when less than this is left. The default is a third of
-        O(valid_for).
+      - When KMS deletes the material, as ISO 8601 with a time zone, less than 365 days from now. Exclusive with O(valid_for).
+      - The module compares instants, to the second. To change the expiry, it imports the same material without an interruption.
     type: str
   expiration_model:
     description:
-      - Needed only to take an expiry away, with V(KEY_MATERIAL_DOES_NOT_EXPIRE).
-      - When neither this nor O(valid_to) nor O(valid_for) is set, loaded material keeps what it has, and the first material of a
-        key does not expire. Material that was lost gets the lifetime with which it was imported (O(valid_for)), and does not
-        expire where none is known.
-      - With O(state=current), new material then gets what the current one has, no expiry or the lifetime with which that was
-        imported, in full. Where the current one expires and its lifetime is not known, because O(valid_to) was given or another
-        tool imported it, the task is refused, in check mode, too. An expiry is never lost in silence.
+      - You need this only to remove an expiry, with V(KEY_MATERIAL_DOES_NOT_EXPIRE).
+      - Without this option, O(valid_to) and O(valid_for), loaded material keeps its expiry, and the first material of a key does
+        not expire. Material that was lost gets the lifetime of its last import (O(valid_for)); it does not expire when no lifetime
+        is known.
+      - With O(state=current), new material then gets what the current material has, either no expiry or its full lifetime. When the
+        current material expires and its lifetime is not known, because it was imported with O(valid_to) or by another tool, the
+        module refuses the task, also in check mode. It never removes an expiry silently.
     type: str
     choices: [KEY_MATERIAL_EXPIRES, KEY_MATERIAL_DOES_NOT_EXPIRE]
   wrapping_algorithm:
     description:
-      - How the material is wrapped on its way to KMS. The default is the strongest that KMS accepts for the key spec,
+      - How the module wraps the material for KMS. The default is the strongest algorithm that KMS accepts for the key spec,
         V(RSA_AES_KEY_WRAP_SHA_256) for RSA keys and V(RSAES_OAEP_SHA_256) for all others.
-      - V(SM2PKE) is for material that is wrapped already.
+      - V(SM2PKE) is only for material that is already wrapped.
     type: str
     choices:
       - RSAES_OAEP_SHA_256
@@ -260,24 +218,24 @@ options:
       - SM2PKE
   wrapping_key_spec:
     description:
-      - The kind of public key that KMS hands out for the wrapping. The default is V(RSA_4096).
+      - The kind of public key that KMS returns for wrapping. The default is V(RSA_4096).
     type: str
     choices: [RSA_4096, RSA_3072, RSA_2048, SM2]
   wait:
     description:
-      - Read until KMS shows the new state.
-      - When the key was created within the last five minutes, answers that it does not exist are waited out, too.
+      - Whether to read the key until KMS shows the new state.
+      - When the key was created within the last five minutes, the module also waits while KMS answers that the key does not exist.
     type: bool
     default: true
   wait_timeout:
     description:
-      - How long to wait, in seconds. The default is V(120), and V(600) with O(state=current), since a rotation takes minutes.
+      - How long to wait, in seconds. The default is V(120), and V(600) with O(state=current), because a rotation takes minutes.
     type: int
   force:
     description:
-      - Go ahead where the plan is refused, for example to delete material that is not current, which makes the whole key
-        unusable.
-      - Says nothing about the material itself; that is what O(allow) is for.
+      - Carry out a plan that the module otherwise refuses, for example delete material that is not current, which makes the whole
+        key unusable.
+      - This has no effect on checks of the material itself; use O(allow) for them.
     type: bool
     default: false
   lift_cut_off:
@@ -286,30 +244,15 @@ options:
       - Has no effect on any other key.
     type: bool
     default: false
-  allow:
-    description:
-      - What is refused for the sake of the material, and is to be done nevertheless.
-      - V(loose_file) - a O(key_material_file), or the O(stage_path), on which group or others have a permission is read.
-      - V(weak_material) - material that can be guessed is imported. That is raw bytes that are all alike, a sequence, a few bytes over and
-        over, or a text (32 hexadecimal digits have 128 bits, not 256), an RSA key with a public exponent under 65537, and an elliptic
-        curve key whose scalar is next to zero or looks like such bytes.
-      - V(plaintext_file_transfer) - a O(key_material) is written to temporary files on the controller and on the target, with C(aws_ssm)
-        to a bucket as well, where it cannot be sent through a pipe. They are removed afterwards, unless Ansible's setting
-        C(keep_remote_files) says otherwise, which causes a warning.
-      - V(unverified_endpoint) - material is wrapped for an endpoint although no certificate proves that it is KMS, because
-        O(validate_certs=false), or the O(endpoint_url) is http and not this machine, or a proxy reads what is sent. Without this only
-        material that is wrapped already (O(encrypted_key_material)) goes there.
-    type: list
-    elements: str
-    choices: [loose_file, weak_material, plaintext_file_transfer, unverified_endpoint]
   regions:
     description:
-      - The Regions of a multi-Region key in which its material is to be C(present), C(current), C(absent) or C(reimported); V(all),
-        or a list of them. Without this, it is the one Region of the connection alone, and a deletion warns about the others.
-      - The primary key comes first, then each replica. With O(state=current), the new material is imported into the primary key,
-        then into every replica, and then the primary key is rotated. O(key_material_description) is set on the primary key.
-      - A Region that fails leaves the others theirs; the rotation is not started then, and the error says what is left.
-      - The material of each Region, its expiry and its state are its own; RV(kms_keys[].regions) shows each.
+      - The Regions of a multi-Region key in which the module manages the material; V(all), or a list of them. Without this option,
+        the module manages only the Region of the connection, and warns about the others when it deletes material.
+      - The primary key comes first, then each replica. With O(state=current), the module imports the new material into the primary
+        key, then into every replica, and then rotates the primary key. It sets O(key_material_description) on the primary key.
+      - When one Region fails, the module continues with the others. It then does not start the rotation, and the error tells what
+        remains to do.
+      - Each Region has its own material, expiry and state. RV(kms_keys[].regions) shows them.
     type: list
     elements: str
 extends_documentation_fragment:
@@ -319,11 +262,12 @@ extends_documentation_fragment:
   - byok.aws._attributes
   - byok.aws._attributes.actiongroup_aws
   - byok.aws._expected_account
+  - byok.aws._key_material
 attributes:
   check_mode:
     support: full
     details:
-      - The plan is returned and not carried out. Only reading calls are made.
+      - Returns the plan and does not carry it out. Makes only reading calls.
   diff_mode:
     support: full
     details:
@@ -332,39 +276,39 @@ attributes:
     support: partial
     details:
       - O(state=reimported) deletes and imports every time.
-      - Wrapped material is imported every time unless O(key_material_id) is set.
-      - Material that another tool imported into a symmetric key is imported once more, to prove it and to record its fingerprint. Where
-        there is no room for that, it is imported every time, which interrupts nothing. That is so when the description that the other tool
-        set has more than 215 characters, and in replicas whose primary key shows no fingerprint.
-      - With O(force), the material of a C(Disabled) HMAC key is imported every time, which is the only way to prove it.
-      - With O(all_materials), an HMAC, RSA or elliptic curve key that is C(PendingDeletion) is reported as changed every time, since
+      - Wrapped material is imported every time, unless you set O(key_material_id).
+      - The module imports material that another tool imported into a symmetric key once more, to prove it and to record its fingerprint.
+        Where there is no room for the fingerprint, it imports the material every time, without an interruption. That is so when the
+        description from the other tool has more than 215 characters, and in replicas whose primary key shows no fingerprint.
+      - With O(force), the material of a C(Disabled) HMAC key is imported every time. There is no other way to prove it.
+      - With O(all_materials), an HMAC, RSA or elliptic curve key that is C(PendingDeletion) is reported as changed every time, because
         nothing shows whether it still holds its material.
 requirements:
   - python >= 3.9
   - cryptography
   - botocore >= 1.38.31 for symmetric keys
 notes:
-  - KMS enables a key at every import. A C(Disabled) key is disabled again at once; until that is done the tag
-    C(byok:restore-state) remembers it, so that a run after a crash can finish it with the same material, within seven days. A tag that was
-    not made with this material is not believed; a warning names it.
-  - A run reads the key again before it imports material that KMS holds, and before it repeats an import. When the key has been emptied,
-    disabled or cut off by somebody else meanwhile, it stops with the code V(ChangedMeanwhile) or V(CutOff).
-  - The material of a C(Disabled) HMAC key cannot be proved without enabling the key. When nothing else is to be changed,
-    the module says so in a warning and leaves the key alone.
-  - Amazon CloudTrail records C(ImportKeyMaterial) and C(DeleteImportedKeyMaterial); RV(request_ids) has the IDs to look for.
+  - KMS enables a key at every import. The module disables a C(Disabled) key again at once. Until that is done, the tag
+    C(byok:restore-state) marks the key, so that a run after a crash can finish it with the same material, within seven days. The
+    module ignores a tag that was not made with this material, and a warning names it.
+  - The module reads the key again before it imports material that KMS holds, and before it repeats an import. When somebody has deleted
+    the material, disabled the key or cut it off in the meantime, the module stops with the code V(ChangedMeanwhile) or V(CutOff).
+  - The module cannot prove the material of a C(Disabled) HMAC key without enabling the key. When nothing else is to change, it warns and
+    leaves the key unchanged.
+  - AWS CloudTrail records C(ImportKeyMaterial) and C(DeleteImportedKeyMaterial). Look for the IDs in RV(request_ids).
 seealso:
   - module: amazon.aws.kms_key_info
 """
 
 EXAMPLES = r"""
-# The examples take region and credentials from module_defaults with group/byok.aws.aws, or from the environment.
+# The examples get the Region and the credentials from module_defaults with group/byok.aws.aws, or from the environment.
 
 - name: Import the key material of a symmetric key from a file on the target
   byok.aws.kms_imported_material:
     key_id: alias/payments
     key_material_file: /etc/byok/payments.bin
 
-- name: Import it from a variable, to expire in 90 days, and renew it once less than 30 days are left
+- name: Import it with an expiry in 90 days, and renew it when less than 30 days are left
   byok.aws.kms_imported_material:
     key_id: alias/payments
     key_material: "{{ payments_key_material }}"
@@ -377,7 +321,7 @@ EXAMPLES = r"""
     key_id: alias/invoice-signing
     key_material_file: /etc/byok/invoice-signing.pem
 
-- name: Take the expiry away again
+- name: Remove the expiry
   byok.aws.kms_imported_material:
     key_id: alias/payments
     key_material: "{{ payments_key_material }}"
@@ -390,31 +334,31 @@ EXAMPLES = r"""
   check_mode: true
   diff: true
 
-- name: Delete the key material, once it is proved that the copy at hand can restore it
+- name: Delete the key material, after a proof that the local copy can restore it
   byok.aws.kms_imported_material:
     key_id: alias/payments
     state: absent
     key_material: "{{ payments_key_material }}"
 
-- name: Cut the key off at once, whatever it holds
+- name: Cut off the key at once
   byok.aws.kms_imported_material:
     key_id: alias/payments
     state: absent
     all_materials: true
 
-- name: Restore it
+- name: Lift the cut-off and restore the material
   byok.aws.kms_imported_material:
     key_id: alias/payments
     key_material: "{{ payments_key_material }}"
     lift_cut_off: true
 
-- name: Delete and import the same material again as one pair
+- name: Delete the material and import it again in one step
   byok.aws.kms_imported_material:
     key_id: alias/invoice-signing
     state: reimported
     key_material_file: /etc/byok/invoice-signing.pem
 
-- name: Put new material to work, while the old one still decrypts what it encrypted
+- name: Encrypt with new material; the old material still decrypts what it encrypted
   byok.aws.kms_imported_material:
     key_id: alias/payments-rotated
     state: current
@@ -426,14 +370,14 @@ EXAMPLES = r"""
     key_material: "{{ payments_key_material }}"
     regions: [all]
 
-- name: Put new material to work in every Region
+- name: Encrypt with new material in every Region
   byok.aws.kms_imported_material:
     key_id: alias/everywhere
     state: current
     key_material: "{{ payments_new_key_material }}"
     regions: [all]
 
-- name: Import the material of many keys in one task, all to expire in 90 days
+- name: Import the material of many keys in one task, all with an expiry in 90 days
   byok.aws.kms_imported_material:
     valid_for: 90d
     keys:
@@ -442,7 +386,7 @@ EXAMPLES = r"""
       - key_id: alias/invoice-signing
         key_material_file: /etc/byok/invoice-signing.pem
 
-- name: Prepare in the afternoon, with no key interrupted
+- name: Prepare the material in the afternoon, without an interruption
   byok.aws.kms_imported_material:
     state: reimported
     stage: prepare
@@ -472,7 +416,7 @@ kms_keys:
   elements: dict
   contains:
     key_id:
-      description: The key ID; what was given as O(key_id) when the key could not be read.
+      description: The key ID, or the value of O(key_id) when the key could not be read.
       returned: always
       type: str
       sample: 1234abcd-12ab-34cd-56ef-1234567890ab
@@ -502,19 +446,19 @@ kms_keys:
       type: str
       sample: 123456789012345678901234567890123456789012345678901234567890abcd
     key_material_id:
-      description: The material that was given or deleted, as far as it is known. Symmetric keys only.
+      description: The ID of the material that was given or deleted, if it is known. Symmetric keys only.
       returned: always
       type: str
       sample: 123456789012345678901234567890123456789012345678901234567890abcd
     expiration_model:
-      description: Whether material of the key expires, as C(DescribeKey) has it.
+      description: Whether material of the key expires, as C(DescribeKey) shows it.
       returned: when the key could be read
       type: str
       sample: KEY_MATERIAL_EXPIRES
     valid_to:
       description:
-        - When the first material of the key expires, in UTC, as C(DescribeKey) has it. On a key that was rotated it need not be the
-          current one, for which there is RV(kms_keys[].current_valid_to).
+        - When the first material of the key expires, in UTC, as C(DescribeKey) shows it. On a key that was rotated it can be
+          another one than the current material; see RV(kms_keys[].current_valid_to).
       returned: when the key could be read
       type: str
       sample: "2030-01-31T12:00:00+00:00"
@@ -568,25 +512,25 @@ kms_keys:
       sample: [ImportKeyMaterial]
     proof:
       description:
-        - How the material was compared with what KMS holds.
+        - How the material was compared with the material that KMS holds.
         - V(fingerprint), V(public_key), V(mac), V(key_material_id), or V(reimport) when KMS compared it at an import.
       returned: always
       type: str
       sample: fingerprint
     skip_reason:
-      description: Why there was nothing to delete, as key state or import state.
+      description: Why there was nothing to delete, a key state or an import state.
       returned: always
       type: str
       sample: PendingImport
     unavailable_seconds:
       description:
         - How long the key could not be used because of this task; in check mode, as predicted.
-        - Not set when it stays unusable, or when the task failed before that was known.
+        - Not set when the key stays unusable, or when the task failed before the time was known.
       returned: always
       type: float
       sample: 0.0
     cut_off:
-      description: The value of the tag C(byok:cut-off), which says when the key was cut off and by whom, as far as the tags were read.
+      description: The value of the tag C(byok:cut-off), which tells when the key was cut off and by whom, if the tags were read.
       returned: always
       type: str
       sample: "2030-01-31T12:00:00Z operator@control"
@@ -608,14 +552,14 @@ kms_keys:
           finished: 1893456000.2
           outcome: Success
     endpoint_url:
-      description: The endpoint to which the calls go. One that is not KMS in AWS, nor this machine, causes a warning as well.
+      description: The endpoint of the calls. An endpoint that is neither KMS in AWS nor on this machine also causes a warning.
       returned: when a connection was made
       type: str
       sample: https://kms.us-east-1.amazonaws.com
     regions:
       description:
-        - What became of the key in each Region, the primary key first, with C(region) and the fields of RV(kms_keys[]). The fields
-          beside this are those of the primary key; RV(kms_keys[].operations) are those of all Regions, in order.
+        - The result for each Region, the primary key first, with C(region) and the fields of RV(kms_keys[]). The fields
+          beside this one are those of the primary key; RV(kms_keys[].operations) has those of all Regions, in order.
       returned: when O(regions) is given
       type: list
       elements: dict
@@ -651,11 +595,11 @@ kms_keys:
           type: str
           returned: on failure
         heal_command:
-          description: The command that brings the key to what was wished, when the task broke off after it had begun.
+          description: The command that brings the key to the requested state, when the task stopped after a change.
           type: str
           returned: on failure
 proof:
-  description: As in RV(kms_keys[].proof); every field of the one key stands at the top level, too.
+  description: As in RV(kms_keys[].proof). Every field of the one key is also at the top level.
   returned: always
   type: str
   sample: fingerprint

@@ -10,29 +10,29 @@ module: kms_imported_material_info
 version_added: 1.0.0
 short_description: State and expiry of imported key material in AWS KMS
 description:
-  - Lists AWS KMS keys whose origin is C(EXTERNAL), with every material that was imported into them, what is missing, and when
-    what expires.
-  - Finds the keys by itself when none is named, at the speed of the request quotas of KMS.
-  - After an expiry C(ListKeyRotations) goes on showing the material as imported. The module believes C(DescribeKey) and the
-    clock of KMS, and says so in a warning.
+  - Lists AWS KMS keys whose origin is C(EXTERNAL), with every material that was imported into them. Shows which material is missing,
+    and when each one expires.
+  - Finds the keys by itself when the task names none, as fast as the request quotas of KMS allow.
+  - After an expiry, C(ListKeyRotations) still shows the material as imported. The module uses C(DescribeKey) and the clock of KMS
+    instead, and a warning says so.
 author:
   - byok.aws maintainers (@byok-aws)
 options:
   key_ids:
     description:
       - The keys, each as key ID, key ARN, alias name (with C(alias/)) or alias ARN.
-      - When not set, every C(EXTERNAL) key of the Region is returned.
+      - Without this option, the module returns every C(EXTERNAL) key of the Region.
     type: list
     elements: str
   expiring_within:
     description:
-      - Return only keys with material that expires within this time, or has expired, such as V(30d) or V(12h).
-      - Keys that could not be read are returned all the same.
+      - Return only keys with material that has expired, or expires within this time, such as V(30d) or V(12h).
+      - The module also returns keys that it could not read.
     type: str
   request_rates:
     description:
-      - The request quotas of the account and Region, in calls a second by operation, where they differ from the defaults of AWS,
-        for example C(ListKeyRotations) with 200. Each is a number of V(0.001) or more.
+      - The request quotas of the account and Region, where they differ from the defaults of AWS. A dictionary of calls per second
+        by API operation, for example C(ListKeyRotations) with 200. Each number is V(0.001) or more.
     type: dict
 extends_documentation_fragment:
   - amazon.aws.common.modules
@@ -46,8 +46,8 @@ requirements:
   - python >= 3.9
   - botocore >= 1.38.31
 notes:
-  - Without O(key_ids), keys in another account than O(expected_account) make the task fail. In a Region without any key that costs one
-    C(sts:GetCallerIdentity), at O(endpoint_url) if that is set.
+  - Without O(key_ids), the task fails when the keys are in another account than O(expected_account). In a Region without any key, that
+    costs one C(sts:GetCallerIdentity), at O(endpoint_url) if that is set.
 seealso:
   - module: byok.aws.kms_imported_material
   - module: amazon.aws.kms_key_info
@@ -76,13 +76,13 @@ kms_keys:
   elements: dict
   contains:
     key_id:
-      description: The key ID; what was asked for when the key could not be read and that does not tell its key ID.
+      description: The key ID, or the identifier in O(key_ids) when the key could not be read and the identifier does not contain its key ID.
       returned: always
       type: str
       sample: 1234abcd-12ab-34cd-56ef-1234567890ab
     key_arn:
       description: The key ARN.
-      returned: when the key could be read, or was found by listing, or was asked for by its ARN
+      returned: when the key could be read, was found by listing, or was given by its ARN
       type: str
       sample: arn:aws:kms:us-east-1:111122223333:key/1234abcd-12ab-34cd-56ef-1234567890ab
     aliases:
@@ -153,7 +153,7 @@ kms_keys:
       type: str
       sample: KEY_MATERIAL_EXPIRES
     valid_to:
-      description: When the first material of the key expires, as C(DescribeKey) has it.
+      description: When the first material of the key expires, as C(DescribeKey) shows it.
       returned: when the key could be read
       type: str
       sample: "2030-01-31T12:00:00+00:00"
@@ -195,7 +195,7 @@ kms_keys:
           type: str
           sample: "2030-01-31T12:00:00+00:00"
     seconds_to_expiry:
-      description: The time until the first material expires, negative when it has. Not set when none expires.
+      description: The time until the first material expires. Negative after it has expired. Not set when no material expires.
       returned: when the key could be read
       type: int
       sample: 2592000
@@ -216,12 +216,12 @@ kms_keys:
           type: str
           sample: CURRENT
         import_state:
-          description: V(IMPORTED) or V(PENDING_IMPORT), reconciled with the clock.
+          description: V(IMPORTED) or V(PENDING_IMPORT). Expired material is V(PENDING_IMPORT), whatever C(ListKeyRotations) shows.
           returned: always
           type: str
           sample: IMPORTED
         expired:
-          description: Whether C(ListKeyRotations) shows it as imported though its time is over.
+          description: Whether C(ListKeyRotations) shows it as imported although it has expired.
           returned: always
           type: bool
           sample: false
@@ -236,29 +236,29 @@ kms_keys:
           type: str
           sample: "2030-01-31T12:00:00+00:00"
         seconds_to_expiry:
-          description: The time until it expires, negative when it has. Not set when it does not.
+          description: The time until it expires. Negative after it has expired. Not set when it does not expire.
           returned: always
           type: int
           sample: 2592000
         valid_for:
           description:
-            - The lifetime with which it was imported, as far as M(byok.aws.kms_imported_material) has kept it
-              (O(byok.aws.kms_imported_material#module:valid_for)). A rotation goes on with it when nothing is said about the expiry.
+            - The lifetime with which it was imported, if M(byok.aws.kms_imported_material) recorded it
+              (O(byok.aws.kms_imported_material#module:valid_for)). A rotation uses it again when its task says nothing about the expiry.
           returned: always
           type: str
           sample: 90d
         key_material_description:
-          description: The text kept with it, without the fingerprint.
+          description: The text that KMS keeps with it, without the fingerprint.
           returned: always
           type: str
           sample: vault item payments 2030
         rotation_date:
-          description: When the key was rotated to it.
+          description: When KMS rotated the key to it.
           returned: always
           type: str
           sample: "2030-01-01T00:00:00+00:00"
     missing_key_material_ids:
-      description: The materials that have to be imported again before the key can be used.
+      description: The materials that you have to import again before the key can be used.
       returned: when the key could be read
       type: list
       elements: str
@@ -269,7 +269,7 @@ kms_keys:
       type: str
       sample: 123456789012345678901234567890123456789012345678901234567890abcd
     rotations_left:
-      description: How many on-demand rotations are left of 25. Symmetric keys only.
+      description: How many of the 25 on-demand rotations are left. Symmetric keys only.
       returned: when the key could be read
       type: int
       sample: 24

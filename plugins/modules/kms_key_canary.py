@@ -8,18 +8,19 @@ from __future__ import annotations
 DOCUMENTATION = r"""
 module: kms_key_canary
 version_added: 1.0.0
-short_description: Let AWS KMS keys work on random data before a change and prove it afterwards
+short_description: Test AWS KMS keys with random data before and after a change
 description:
-  - Takes a canary of every key - random data, and what the key made of it - and proves later that the key still does its work.
+  - Takes a canary of every key. A canary is random data and the answer of the key, such as a ciphertext. Later, the module uses the canary to
+    prove that the key still works.
   - Symmetric keys, and RSA and SM2 keys for encryption, encrypt and later decrypt. HMAC keys generate a MAC and later verify it.
-    Keys for signatures sign and later verify, and their public key has to stay the same. Of keys for key agreement the public
-    key is compared.
+    Keys for signatures sign and later verify, and their public key must stay the same. For keys for key agreement, the module
+    compares the public key.
   - The role P(byok.aws.kms_material_rotation#role) uses it around a rotation.
 author:
   - byok.aws maintainers (@byok-aws)
 options:
   keys:
-    description: The keys to take a canary of, or to prove one of.
+    description: The keys to take a canary of, or to test with an earlier canary.
     type: list
     elements: dict
     required: true
@@ -30,22 +31,22 @@ options:
         required: true
       canary:
         description:
-          - What RV(canaries[].canary) was for this key in an earlier task. It is proved then, and no new one is taken.
+          - The value of RV(canaries[].canary) for this key from an earlier task. The module tests the key with it and takes no new one.
         type: dict
       expected_key_material_id:
         description:
           - With O(keys[].canary), also encrypt something new and check that KMS uses this key material for it.
-          - For keys that encrypt with several materials over time, which are the symmetric ones.
+          - For symmetric keys, which encrypt with several materials over time.
         type: str
   take:
     description:
-      - Whether to take a canary of keys that come without O(keys[].canary).
-      - With V(false) they are looked at, and nothing is done with them.
+      - Whether to take a canary of keys without O(keys[].canary).
+      - With V(false), the module only reads these keys.
     type: bool
     default: true
   wait_timeout:
     description:
-      - How many seconds to wait, when a canary is proved, for KMS to show everywhere that the key has its material.
+      - In a test with an earlier canary, how many seconds to wait until KMS shows everywhere that the key has its material.
     type: int
     default: 30
 extends_documentation_fragment:
@@ -59,16 +60,15 @@ extends_documentation_fragment:
 requirements:
   - python >= 3.9
 notes:
-  - A canary holds random data, a ciphertext, MAC or signature of it, and public keys. None of that is a secret.
-  - A key that is not enabled, a key usage without a canary and missing permissions are told in RV(canaries[].note). They are no
-    failure of the task, and neither is a canary that fails, or a key of another account than O(expected_account) - look at
-    RV(canaries[].verdict).
+  - A canary holds random data, a ciphertext, MAC or signature of it, and public keys. None of them is a secret.
+  - RV(canaries[].note) tells when a key is not enabled, its key usage has no canary, or permissions are missing. The task does not fail for these
+    reasons, nor when a test fails, nor for a key of another account than O(expected_account). Check RV(canaries[].verdict).
 seealso:
   - module: byok.aws.kms_imported_material
 """
 
 EXAMPLES = r"""
-- name: Let the keys work on random data
+- name: Take a canary of both keys
   byok.aws.kms_key_canary:
     keys:
       - key_id: alias/payments
@@ -84,7 +84,7 @@ EXAMPLES = r"""
       - key_id: alias/invoice-signing
         key_material_file: /etc/byok/invoice-signing.pem
 
-- name: Prove that both still do their work
+- name: Prove that both still work
   byok.aws.kms_key_canary:
     keys: "{{ dict(arns | zip(taken)) | dict2items(key_name='key_id', value_name='canary') }}"
     take: false
@@ -103,7 +103,7 @@ canaries:
   elements: dict
   contains:
     key_id:
-      description: The key ID; what was given when the key could not be read.
+      description: The key ID, or the value of O(keys[].key_id) when the key could not be read.
       type: str
       returned: always
       sample: 1234abcd-12ab-34cd-56ef-1234567890ab
@@ -128,7 +128,7 @@ canaries:
       returned: always
       sample: Enabled
     aliases:
-      description: The names of the key, as far as the caller may list them.
+      description: The names of the key, if the caller may list them.
       type: list
       elements: str
       returned: always
@@ -144,7 +144,7 @@ canaries:
       returned: always
       sample: taken
     note:
-      description: Why it was skipped, what failed, or what is missing in it.
+      description: Why the test was skipped, what failed, or what the canary lacks.
       type: str
       returned: always
       sample: the key is Disabled
@@ -162,7 +162,7 @@ canaries:
           type: str
           returned: on failure
     canary:
-      description: What to give as O(keys[].canary) later.
+      description: The value for O(keys[].canary) in a later task.
       type: dict
       returned: always
       sample: {kind: encrypt, challenge: eA==, algorithm: SYMMETRIC_DEFAULT, answer: AQICAHg=}

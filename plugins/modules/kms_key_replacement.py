@@ -8,33 +8,35 @@ from __future__ import annotations
 DOCUMENTATION = r"""
 module: kms_key_replacement
 version_added: 1.0.0
-short_description: Put new material to work in a new AWS KMS key, and move the aliases to it
+short_description: Replace an AWS KMS key by a new key with new material, and move its aliases
 description:
-  - Replaces an AWS KMS key whose origin is C(EXTERNAL) by a new one like it - key spec, key usage, policy, tags and description -
-    with new key material, and moves its aliases. It is the way to new material for HMAC, RSA and elliptic curve keys, which keep
-    one material for life; symmetric keys can be rotated instead (M(byok.aws.kms_imported_material) with
-    O(byok.aws.kms_imported_material#module:state=current)).
-  - Before an alias moves, the new key has to do a piece of work. Afterwards every alias is resolved; when one does not lead to the
-    new key, all go back to the old one.
-  - A run that is cut short, or whose answers get lost, is finished by the same task. A second new key is never made.
-  - The old key is left as it is, disabled, or scheduled for deletion (O(old_key)). What it has encrypted or signed, only it decrypts
-    or verifies.
+  - Replaces an AWS KMS key whose origin is C(EXTERNAL) by a similar new key with new key material, and moves its aliases. The new key gets
+    the key spec, key usage, policy, tags and description of the old one.
+  - HMAC, RSA and elliptic curve keys keep one material for life, so this is their way to new material. Symmetric keys can be
+    rotated instead (M(byok.aws.kms_imported_material) with O(byok.aws.kms_imported_material#module:state=current)).
+  - The module checks the material against the key spec before it creates anything. The new key has to pass a test before an alias
+    moves. Afterwards the module resolves every alias; if one does not point to the new key, the module moves all of them back to the
+    old key.
+  - If a run is interrupted, or answers of KMS are lost, run the same task again to finish it. It never creates a second new key.
+  - The old key stays unchanged, or is disabled, or is scheduled for deletion (O(old_key)). Only the old key can decrypt or verify what
+    it has encrypted or signed.
 author:
   - byok.aws maintainers (@byok-aws)
 options:
   key_id:
     description:
       - The key to replace, as key ID, key ARN, alias name (with C(alias/)) or alias ARN.
-      - An alias leads to the new key once it has moved. The task looks then whether the material given is that of the new key. If so,
-        there is nothing to do but what is still unfinished; if not, the new key is the next one to be replaced.
-      - An alias is resolved once. No alias moves that somebody has led elsewhere since the task has planned its move.
-      - Exactly one of O(key_id) and O(keys) is required.
+      - An alias points to the new key once it has moved. The module then looks whether the given material is that of the new key. If it
+        is, the module only finishes what is left of the replacement; if it is not, the module replaces the new key.
+      - The module resolves an alias once. It moves no alias that somebody has pointed to another key since the plan.
+      - The task needs exactly one of O(key_id) and O(keys).
     type: str
   keys:
     description:
-      - Many keys in one task. Each entry names a key and may set any of the options for one key; what it leaves out comes from
-        the options of the same name beside this one.
-      - All are read and planned before the first is changed. One key that fails stops no other; the task fails at the end.
+      - Many keys in one task. Each entry names a key and can set any of the options for one key. For an option that an entry does not
+        set, the task's option of the same name applies.
+      - The module reads and plans all keys before it changes the first one. When one key fails, it continues with the others. The
+        task fails at the end.
     type: list
     elements: dict
     suboptions:
@@ -44,9 +46,10 @@ options:
         required: true
       name:
         description:
-          - What messages call the key. The default is O(keys[].key_id).
-          - For a key that is given by its ARN, because its alias was resolved before, as by the role
-            P(byok.aws.kms_material_rotation#role). An alias that leads neither to this key nor to the one in its place is refused.
+          - The name of the key in messages. The default is O(keys[].key_id).
+          - Use it when O(keys[].key_id) is the ARN to which an earlier task resolved an alias. The role
+            P(byok.aws.kms_material_rotation#role) does that. The module refuses an alias that points neither to this key nor to the
+            key that replaces it.
         type: str
       key_material:
         description: For this key, as in O(key_material).
@@ -108,77 +111,48 @@ options:
         description: For this key, as in O(lift_cut_off).
         type: bool
       allow:
-        description: For this key, as in O(allow), in place of what stands there.
+        description: For this key, as in O(allow). It replaces the list of the task.
         type: list
         elements: str
         choices: [loose_file, weak_material, plaintext_file_transfer, unverified_endpoint]
-  key_material:
-    description:
-      - The new material in plain, as base64. Raw bytes for symmetric and HMAC keys, a private key in PKCS#8 DER for RSA and
-        elliptic curve keys. It is checked against the key spec before anything is made.
-      - Private keys in PKCS#1, SEC 1 or PEM are converted.
-      - Is sent to the target through a pipe, and appears in no result, log or temporary file. Where there is no pipe - with
-        C(async), with C(aws_ssm), with a connection or a become method without pipelining - it is refused, unless
-        O(allow=plaintext_file_transfer).
-    type: str
-  key_material_file:
-    description:
-      - The same from a file where the module runs, as raw bytes, DER or unencrypted PEM.
-      - Refused when group or others have any permission on the file, unless O(allow=loose_file).
-      - Refused when the file, a directory or a symlink on the way to it belongs to another user than root and the one who runs the
-        module, and when group or others may write to such a directory, unless it has the sticky bit, as C(/tmp) has.
-    type: path
-  key_material_description:
-    description:
-      - A text that KMS keeps with the material, as in O(byok.aws.kms_imported_material#module:key_material_description).
-        Symmetric keys only.
-    type: str
   valid_to:
     description:
-      - When KMS deletes the new material by itself, as ISO 8601 with a zone, less than 365 days from now.
-      - Without this, O(valid_for) and O(expiration_model), the new material gets what the old one has, no expiry or the lifetime with
-        which that was imported (O(byok.aws.kms_imported_material#module:valid_for)). Where the old one expires and its lifetime is
-        not known, the task is refused; that is so of every HMAC, RSA and elliptic curve key whose material expires, since KMS
-        keeps no description for it.
-    type: str
-  valid_for:
-    description:
-      - The same as a duration from now, such as V(90d), V(12h) or V(1d12h), at most V(365d).
-    type: str
-  renew_before:
-    description:
-      - With O(valid_for), a later run of the same task imports the material again only when less than this is left. The default is
-        a third of O(valid_for).
+      - When KMS deletes the new material, as ISO 8601 with a time zone, less than 365 days from now. Exclusive with O(valid_for).
+      - Without this, O(valid_for) and O(expiration_model), the new material gets what the old material has, either no expiry or its
+        full lifetime (O(byok.aws.kms_imported_material#module:valid_for)). When the old material expires and its lifetime is not known,
+        the module refuses the task. That is so for every HMAC, RSA and elliptic curve key whose material expires, because KMS keeps no
+        description for it.
     type: str
   expiration_model:
     description:
-      - Needed only for new material that does not expire in the place of material that does, and to take an expiry away from the new
-        key again, with V(KEY_MATERIAL_DOES_NOT_EXPIRE).
+      - You need this only to replace material that expires by material that does not, and to remove an expiry from the new key later,
+        with V(KEY_MATERIAL_DOES_NOT_EXPIRE).
     type: str
     choices: [KEY_MATERIAL_EXPIRES, KEY_MATERIAL_DOES_NOT_EXPIRE]
   wrapping_algorithm:
     description:
-      - How the material is wrapped on its way to KMS. The default is the strongest that KMS accepts for the key spec.
+      - How the module wraps the material for KMS. The default is the strongest algorithm that KMS accepts for the key spec.
     type: str
     choices: [RSAES_OAEP_SHA_256, RSAES_OAEP_SHA_1, RSA_AES_KEY_WRAP_SHA_256, RSA_AES_KEY_WRAP_SHA_1]
   wrapping_key_spec:
     description:
-      - The kind of public key that KMS hands out for the wrapping. The default is V(RSA_4096).
+      - The kind of public key that KMS returns for wrapping. The default is V(RSA_4096).
     type: str
     choices: [RSA_4096, RSA_3072, RSA_2048]
   aliases:
     description:
-      - The aliases that move, as alias names, with or without C(alias/), or alias ARNs. All have to lead to the key.
-      - When not set, all aliases of the key move. Those that are created for the old key after the new one was made stay with it.
+      - The aliases to move, as alias names, with or without C(alias/), or alias ARNs. All must point to the key.
+      - Without this option, all aliases of the key move. Aliases that somebody creates for the old key after the module has created the
+        new one stay with the old key.
     type: list
     elements: str
   old_key:
     description:
-      - V(leave) - the old key stays as it is, and can be used by its key ID. A warning says so.
-      - V(disable) - the old key is disabled once the aliases have moved. Nothing can be done with it until it is enabled again.
-      - V(delete) - its deletion is scheduled, after O(pending_window) days. What only it can decrypt is lost then. Until then the
-        deletion can be cancelled (M(byok.aws.kms_external_key) with its key ID).
-      - V(disable) and V(delete) are refused while an alias would go on leading to the old key.
+      - V(leave) - leave the old key unchanged. You can still use it by its key ID, and a warning says so.
+      - V(disable) - disable the old key after the aliases have moved. Nobody can use it until it is enabled again.
+      - V(delete) - schedule the deletion of the old key, in O(pending_window) days. After that, what only this key can decrypt is lost.
+        Until then you can cancel the deletion (M(byok.aws.kms_external_key) with its key ID).
+      - The module refuses V(disable) and V(delete) when an alias would still point to the old key.
     type: str
     choices: [leave, disable, delete]
     default: leave
@@ -189,20 +163,20 @@ options:
     default: 30
   canary:
     description:
-      - Whether the new key has to work before an alias moves. Depending on its usage it encrypts and decrypts, makes and verifies a
-        MAC, signs and verifies, or shows its public key, which has to be that of the material.
-      - Where the caller lacks the permission that is noted (RV(kms_keys[].canary)), and is no failure.
+      - Whether the new key must pass a test before an alias moves. Depending on its usage, the key encrypts and decrypts, generates and
+        verifies a MAC, signs and verifies, or returns its public key, which must be the public key of the material.
+      - When the caller lacks the permission for this, the result says so (RV(kms_keys[].canary)). It is not a failure.
     type: bool
     default: true
   bypass_policy_lockout_safety_check:
     description:
-      - Whether KMS takes the policy of the old key for the new one although the caller could not change it again.
+      - Whether the new key may get the policy of the old one even if the caller could not change this policy again.
     type: bool
     default: false
   wait:
     description:
-      - Read until KMS shows each change, and resolve every alias that has moved.
-      - Without it, no alias is verified, and none goes back when it does not lead to the new key.
+      - Whether to read until KMS shows each change, and to resolve every alias that has moved.
+      - If this is V(false), the module verifies no alias, and moves none back when it does not point to the new key.
     type: bool
     default: true
   wait_timeout:
@@ -210,34 +184,16 @@ options:
     type: int
   force:
     description:
-      - Go ahead where the plan for the material of the new key is refused, as in O(byok.aws.kms_imported_material#module:force).
-      - Says nothing about the material itself; that is what O(allow) is for.
+      - Carry out a plan for the material of the new key that the module otherwise refuses, as in
+        O(byok.aws.kms_imported_material#module:force).
+      - This has no effect on checks of the material itself; use O(allow) for them.
     type: bool
     default: false
   lift_cut_off:
     description:
-      - Move the aliases of a key that was cut off (tag C(byok:cut-off)) to a new key. The tag stays on the old one.
+      - Move the aliases of a key that was cut off (tag C(byok:cut-off)) to a new key. The tag stays on the old key.
     type: bool
     default: false
-  allow:
-    description:
-      - What is refused for the sake of the material, and is to be done nevertheless; each of them as in
-        O(byok.aws.kms_imported_material#module:allow).
-    type: list
-    elements: str
-    choices: [loose_file, weak_material, plaintext_file_transfer, unverified_endpoint]
-  request_rates:
-    description:
-      - The request quotas of the account and Region, in calls a second by operation, where they differ from the defaults of AWS.
-        Each is a number of V(0.001) or more.
-    type: dict
-  journal_path:
-    description:
-      - A file to which one line of JSON is added for each key as soon as it is finished, where the module runs. It holds no material.
-      - Refused, in check mode, too, when it is there and no regular file of the user who runs the module or of C(root), or when others
-        could put another file in its place. A symbolic link is refused.
-      - When a line cannot be written, the keys in hand are finished, no other is begun, and a warning says which keys it lacks.
-    type: path
 extends_documentation_fragment:
   - amazon.aws.common.modules
   - amazon.aws.region.modules
@@ -245,11 +201,12 @@ extends_documentation_fragment:
   - byok.aws._attributes
   - byok.aws._attributes.actiongroup_aws
   - byok.aws._expected_account
+  - byok.aws._key_material
 attributes:
   check_mode:
     support: full
     details:
-      - The plan is returned and not carried out. Only reading calls are made.
+      - Returns the plan and does not carry it out. Makes only reading calls.
   diff_mode:
     support: full
     details:
@@ -257,27 +214,28 @@ attributes:
   idempotent:
     support: partial
     details:
-      - Where no read can compare the material with that of the new key - permissions are missing, or another tool imported it - it
-        is imported once more, which KMS refuses unless the bytes are the same. If it refuses, the key is replaced.
+      - Sometimes the module cannot compare the material with that of the new key by reading, because permissions are missing or another tool
+        imported it. The module then imports the material once more, which KMS refuses unless the bytes are the same. If KMS refuses it, the
+        module replaces the key.
 requirements:
   - python >= 3.9
   - cryptography
   - botocore >= 1.38.31 for symmetric keys
 notes:
-  - The new key gets the tag C(byok:creation-token) with C(replaces:) and the ID of the old key when it is created, and the old one
-    the tag C(byok:replaced-by) with the ARN of the new one. By these a later run finds both. Leave them where they are.
-  - Before a key is made, one is looked for that an earlier run may have made. That costs, once for a task, one C(DescribeKey) for every
-    key of the Region and one C(ListResourceTags) for each of origin C(EXTERNAL).
-  - Grants are not copied. Policies and conditions elsewhere that name the old key by its ARN are yours to look at.
-  - Multi-Region keys are refused.
-  - A new key that shall be given up is scheduled for deletion; the next run makes another one.
+  - The new key is created with the tag C(byok:creation-token), whose value is C(replaces:) and the ID of the old key. The old key gets the
+    tag C(byok:replaced-by) with the ARN of the new one. A later run finds both keys by these tags. Do not remove them.
+  - Before the module creates a key, it searches for a key that an earlier run may have created. Once per task, that costs one
+    C(DescribeKey) for every key of the Region and one C(ListResourceTags) for each key of origin C(EXTERNAL).
+  - The module does not copy grants. Check policies and conditions elsewhere that name the old key by its ARN.
+  - The module refuses multi-Region keys.
+  - To give up a new key, schedule its deletion; the next run creates another one.
 seealso:
   - module: byok.aws.kms_external_key
   - module: byok.aws.kms_imported_material
 """
 
 EXAMPLES = r"""
-# The examples take region and credentials from module_defaults with group/byok.aws.aws, or from the environment.
+# The examples get the Region and the credentials from module_defaults with group/byok.aws.aws, or from the environment.
 
 - name: See what a replacement would do
   byok.aws.kms_key_replacement:
@@ -286,7 +244,7 @@ EXAMPLES = r"""
   check_mode: true
   diff: true
 
-- name: Sign with new material from now on; the old key stays, for what it has signed
+- name: Sign with a new key, and keep the old key for what it has signed
   byok.aws.kms_key_replacement:
     key_id: alias/invoice-signing
     key_material_file: /etc/byok/invoice-signing-new.pem
@@ -297,7 +255,7 @@ EXAMPLES = r"""
     key_material_file: /etc/byok/invoice-signing-new.pem
     old_key: disable
 
-- name: Replace many keys, and have the old ones deleted in 14 days
+- name: Replace many keys, and schedule the deletion of the old ones in 14 days
   byok.aws.kms_key_replacement:
     old_key: delete
     pending_window: 14
@@ -312,15 +270,15 @@ EXAMPLES = r"""
 
 RETURN = r"""
 kms_keys:
-  description: One entry for each key, in the order given. With O(key_id) its fields stand at the top level, too.
+  description: One entry for each key, in the order given. With O(key_id), the same fields are also at the top level.
   returned: always
   type: list
   elements: dict
   contains:
     key_id:
       description:
-        - The key ID of the old key; what was given as O(key_id) when the key could not be read. Once KMS has deleted the old key,
-          that of the new one.
+        - The key ID of the old key, or the value of O(key_id) when the key could not be read. After KMS has deleted the old key,
+          the key ID of the new one.
       returned: always
       type: str
       sample: 1234abcd-12ab-34cd-56ef-1234567890ab
@@ -350,7 +308,7 @@ kms_keys:
       type: str
       sample: 123456789012345678901234567890123456789012345678901234567890abcd
     expiration_model:
-      description: Whether material of the old key expires, as C(DescribeKey) has it.
+      description: Whether material of the old key expires, as C(DescribeKey) shows it.
       returned: when the key could be read
       type: str
       sample: KEY_MATERIAL_DOES_NOT_EXPIRE
@@ -425,7 +383,7 @@ kms_keys:
       elements: str
       sample: [alias/invoice-signing]
     canary:
-      description: How the new key did at work, when an alias was moved.
+      description: The test of the new key before an alias was moved.
       returned: always
       type: dict
       contains:
@@ -443,12 +401,12 @@ kms_keys:
           returned: always
       sample: {kind: sign, verdict: passed}
     rolled_back:
-      description: Whether every alias was led back to the old key, because one did not come to lead to the new one.
+      description: Whether the module moved every alias back to the old key, because one did not point to the new one.
       returned: always
       type: bool
       sample: false
     key_material_id:
-      description: The material given, as far as KMS has named it. Symmetric keys only.
+      description: The ID of the given material, when KMS has assigned one. Symmetric keys only.
       returned: always
       type: str
       sample: 123456789012345678901234567890123456789012345678901234567890abcd
@@ -475,12 +433,12 @@ kms_keys:
       returned: always
       type: str
     unavailable_seconds:
-      description: How long the key could not be used because of this task, which is never.
+      description: How long the key was unusable because of this task. Always V(0.0).
       returned: always
       type: float
       sample: 0.0
     cut_off:
-      description: The value of the tag C(byok:cut-off) of the key, as far as it was read.
+      description: The value of the tag C(byok:cut-off) of the key, if it was read.
       returned: always
       type: str
       sample: null
@@ -504,7 +462,7 @@ kms_keys:
           finished: 1893456000.2
           outcome: Success
     endpoint_url:
-      description: The endpoint to which the calls go. One that is not KMS in AWS, nor this machine, causes a warning as well.
+      description: The endpoint of the calls. An endpoint that is neither KMS in AWS nor on this machine also causes a warning.
       returned: when a connection was made
       type: str
       sample: https://kms.us-east-1.amazonaws.com
@@ -520,7 +478,7 @@ kms_keys:
           type: str
           returned: on failure
         message:
-          description: What is wrong, on which key, where the aliases lead, and what to do.
+          description: What is wrong, on which key, where the aliases point, and what to do.
           type: str
           returned: on failure
         aws_message:
@@ -536,7 +494,7 @@ kms_keys:
           type: str
           returned: on failure
         heal_command:
-          description: The command that finishes the replacement, when the task broke off after it had begun.
+          description: The command that finishes the replacement, when the task stopped after a change.
           type: str
           returned: on failure
 """

@@ -98,14 +98,14 @@ SETTINGS: dict[str, Setting] = {
         makes=frozenset({"alias/new-payments", "alias/everywhere"}),
         files={"payments.bin": (SYMMETRIC, "payments"), "invoice-signing.pem": ("RSA_2048", "invoices")},
         outcomes={
-            "Create an empty symmetric key, or see that it is there": Outcome(
+            "Create an empty symmetric key if it does not exist": Outcome(
                 True, ["CreateKey", "CreateAlias"], "PendingImport"
             ),
             "Import its material": Outcome(True, IMPORT, "Enabled"),
             "Disable it, and set its policy": Outcome(True, ["DisableKey", "PutKeyPolicy"], "Disabled"),
             "Schedule its deletion": Outcome(True, ["ScheduleKeyDeletion"], "PendingDeletion"),
-            "Change one's mind": Outcome(True, ["CancelKeyDeletion", "EnableKey"], "Enabled"),
-            "Look at a key that has to be replaced": Outcome(False, [], "Enabled"),
+            "Cancel the deletion": Outcome(True, ["CancelKeyDeletion", "EnableKey"], "Enabled"),
+            "Read a key that has to be replaced": Outcome(False, [], "Enabled"),
             "Create another key like it, which has no alias yet": Outcome(True, ["CreateKey"], "PendingImport"),
             "Import new material into it": Outcome(True, IMPORT, "Enabled"),
             "Move the alias": Outcome(True, ["UpdateAlias"], "Enabled"),
@@ -132,29 +132,29 @@ SETTINGS: dict[str, Setting] = {
         },
         outcomes={
             "Import the key material of a symmetric key from a file on the target": Outcome(True, IMPORT, "Enabled"),
-            "Import it from a variable, to expire in 90 days, and renew it once less than 30 days are left": Outcome(
+            "Import it with an expiry in 90 days, and renew it when less than 30 days are left": Outcome(
                 True, IMPORT, "Enabled"
             ),
             "Import an RSA private key (PKCS#8, DER or PEM)": Outcome(True, IMPORT, "Enabled"),
-            "Take the expiry away again": Outcome(True, IMPORT, "Enabled"),
+            "Remove the expiry": Outcome(True, IMPORT, "Enabled"),
             "See what a deletion would do": Outcome(True, DELETE, "PendingImport"),
-            "Delete the key material, once it is proved that the copy at hand can restore it": Outcome(
+            "Delete the key material, after a proof that the local copy can restore it": Outcome(
                 True, DELETE, "PendingImport"
             ),
             # The example before it has deleted the material; the deletion is sent all the same, and the key is marked.
-            "Cut the key off at once, whatever it holds": Outcome(True, DELETE + ["TagResource"], "PendingImport"),
-            "Restore it": Outcome(True, IMPORT + ["UntagResource"], "Enabled"),
-            "Delete and import the same material again as one pair": Outcome(True, IMPORT + DELETE + IMPORT, "Enabled"),
-            "Put new material to work, while the old one still decrypts what it encrypted": Outcome(
+            "Cut off the key at once": Outcome(True, DELETE + ["TagResource"], "PendingImport"),
+            "Lift the cut-off and restore the material": Outcome(True, IMPORT + ["UntagResource"], "Enabled"),
+            "Delete the material and import it again in one step": Outcome(True, IMPORT + DELETE + IMPORT, "Enabled"),
+            "Encrypt with new material; the old material still decrypts what it encrypted": Outcome(
                 True, IMPORT + ["RotateKeyOnDemand"], "Enabled"
             ),
             # Into the primary key, too, to prove it and to record its fingerprint.
             "Import the material of a multi-Region key into every Region that lacks it": Outcome(
                 True, IMPORT * 3, "Enabled"
             ),
-            "Put new material to work in every Region": Outcome(True, IMPORT * 3 + ["RotateKeyOnDemand"], "Enabled"),
-            "Import the material of many keys in one task, all to expire in 90 days": Outcome(True),
-            "Prepare in the afternoon, with no key interrupted": Outcome(True),
+            "Encrypt with new material in every Region": Outcome(True, IMPORT * 3 + ["RotateKeyOnDemand"], "Enabled"),
+            "Import the material of many keys in one task, all with an expiry in 90 days": Outcome(True),
+            "Prepare the material in the afternoon, without an interruption": Outcome(True),
             "Delete and import in the evening, without the plaintext": Outcome(True),
         },
     ),
@@ -189,20 +189,18 @@ SETTINGS: dict[str, Setting] = {
         variables={"sessions_new_key_material": (SYMMETRIC, "new sessions")},
         outcomes={
             "See what a replacement would do": Outcome(True, REPLACE, "Enabled"),
-            "Sign with new material from now on; the old key stays, for what it has signed": Outcome(
-                True, REPLACE, "Enabled"
-            ),
+            "Sign with a new key, and keep the old key for what it has signed": Outcome(True, REPLACE, "Enabled"),
             "Disable the old key later, with the same task": Outcome(True, ["DisableKey"], "Disabled"),
-            "Replace many keys, and have the old ones deleted in 14 days": Outcome(True),
+            "Replace many keys, and schedule the deletion of the old ones in 14 days": Outcome(True),
         },
     ),
     "kms_key_canary": Setting(
         keys={"alias/payments": (SYMMETRIC, "payments"), "alias/invoice-signing": ("RSA_2048", "invoices")},
         files={"payments.bin": (SYMMETRIC, "payments"), "invoice-signing.pem": ("RSA_2048", "invoices")},
         outcomes={
-            "Let the keys work on random data": Outcome(False),
+            "Take a canary of both keys": Outcome(False),
             "Delete and import the material of both": Outcome(True),
-            "Prove that both still do their work": Outcome(False),
+            "Prove that both still work": Outcome(False),
         },
     ),
 }
@@ -380,14 +378,32 @@ def test_no_other_kind_of_plugin_has_examples() -> None:
     ("example", "said"),
     [
         ({"name": "New"}, "the example 'New' has no outcome"),
-        ({"name": "Restore it", "m": {"key_id": "alias/unheard-of"}}, "no key alias/unheard-of"),
         (
-            {"name": "Restore it", "m": {"key_material_file": "/etc/byok/unheard-of.bin"}},
+            {"name": "Lift the cut-off and restore the material", "m": {"key_id": "alias/unheard-of"}},
+            "no key alias/unheard-of",
+        ),
+        (
+            {
+                "name": "Lift the cut-off and restore the material",
+                "m": {"key_material_file": "/etc/byok/unheard-of.bin"},
+            },
             "no file /etc/byok/unheard-of.bin",
         ),
-        ({"name": "Restore it", "m": {"key_material_file": "/srv/x.bin"}}, "no file /srv/x.bin"),
-        ({"name": "Restore it", "m": {"key_material_file": "~/x.bin"}}, "no file ~/x.bin"),
-        ({"name": "Restore it", "m": {"key_material": "{{ unheard_of | b64encode }}"}}, "no variable unheard_of"),
+        (
+            {"name": "Lift the cut-off and restore the material", "m": {"key_material_file": "/srv/x.bin"}},
+            "no file /srv/x.bin",
+        ),
+        (
+            {"name": "Lift the cut-off and restore the material", "m": {"key_material_file": "~/x.bin"}},
+            "no file ~/x.bin",
+        ),
+        (
+            {
+                "name": "Lift the cut-off and restore the material",
+                "m": {"key_material": "{{ unheard_of | b64encode }}"},
+            },
+            "no variable unheard_of",
+        ),
     ],
 )
 def test_an_example_without_preparation_fails(example: dict[str, Any], said: str) -> None:
