@@ -30,6 +30,10 @@ from ..service import operations
 from ..service.account import check_account
 from ..service.account import check_identifier
 from ..service.account import require_account
+from ..service.errors import ACCESS_DENIED
+from ..service.errors import INVALID_STATE
+from ..service.errors import NOT_ALLOWED
+from ..service.errors import NOT_FOUND
 from ..service.errors import WRONG_ACCOUNT
 from ..service.errors import AnsibleKMSError
 from ..service.errors import invalid
@@ -45,11 +49,8 @@ MAC = "mac"
 SIGN = "sign"
 PUBLIC_KEY = "public_key"
 
-# That says nothing of the key's health.
-_NOT_ALLOWED = ("AccessDeniedException", "DisabledException")
 # KMS shows a change everywhere after some seconds only.
-_SETTLING = ("KMSInvalidStateException", "NotFoundException", "KeyUnavailableException")
-_CHALLENGE_BYTES = 32
+_SETTLING = (INVALID_STATE, NOT_FOUND, "KeyUnavailableException")
 PAUSE: float = 1
 
 Canary = dict[str, Any]
@@ -163,7 +164,7 @@ def take_patiently(kms: connection.Connection, key: Key, patience: float) -> Fin
     deadline = time.monotonic() + patience
     while True:
         finding = take(kms, key)
-        if finding.verdict == "taken" or finding.kind == NONE or kms.calls[-1].outcome in _NOT_ALLOWED:
+        if finding.verdict == "taken" or finding.kind == NONE or kms.calls[-1].outcome in NOT_ALLOWED:
             return finding
         if kms.calls[-1].outcome not in _SETTLING or time.monotonic() >= deadline:
             return replace(finding, verdict="failed")
@@ -173,34 +174,34 @@ def take_patiently(kms: connection.Connection, key: Key, patience: float) -> Fin
 def _kinds(key: Key) -> tuple[str, ...]:
     """The kinds that suit the key, the better one first."""
     return {
-        "ENCRYPT_DECRYPT": (ENCRYPT,),
-        "GENERATE_VERIFY_MAC": (MAC,),
-        "SIGN_VERIFY": (SIGN, PUBLIC_KEY),
-        "KEY_AGREEMENT": (PUBLIC_KEY,),
+        models.ENCRYPT_DECRYPT: (ENCRYPT,),
+        models.GENERATE_VERIFY_MAC: (MAC,),
+        models.SIGN_VERIFY: (SIGN, PUBLIC_KEY),
+        models.KEY_AGREEMENT: (PUBLIC_KEY,),
     }.get(key.key_usage, ())
 
 
 def _reason(error: AnsibleKMSError) -> str:
-    if error.code == "AccessDeniedException":
+    if error.code == ACCESS_DENIED:
         return f"the credentials lack kms:{error.operation}"
     return error.sentence
 
 
 def _take_encrypt(kms: connection.Connection, key: Key) -> Canary:
-    challenge, algorithm = os.urandom(_CHALLENGE_BYTES), _encryption_algorithm(key)
+    challenge, algorithm = os.urandom(models.CHALLENGE_BYTES), _encryption_algorithm(key)
     answer = kms.call("Encrypt", KeyId=key.arn, Plaintext=challenge, EncryptionAlgorithm=algorithm)
     return {"challenge": _text(challenge), "algorithm": algorithm, "answer": _text(answer["CiphertextBlob"])}
 
 
 def _take_mac(kms: connection.Connection, key: Key) -> Canary:
-    challenge = os.urandom(_CHALLENGE_BYTES)
-    algorithm = key.mac_algorithms[0] if key.mac_algorithms else key.key_spec.replace("HMAC_", "HMAC_SHA_")
+    challenge = os.urandom(models.CHALLENGE_BYTES)
+    algorithm = key.mac_algorithm
     answer = operations.generate_mac(kms, key.arn, challenge, algorithm)
     return {"challenge": _text(challenge), "algorithm": algorithm, "answer": _text(answer)}
 
 
 def _take_sign(kms: connection.Connection, key: Key) -> Canary:
-    challenge, algorithm = os.urandom(_CHALLENGE_BYTES), _signing_algorithm(key)
+    challenge, algorithm = os.urandom(models.CHALLENGE_BYTES), _signing_algorithm(key)
     answer = kms.call("Sign", KeyId=key.arn, Message=challenge, MessageType="RAW", SigningAlgorithm=algorithm)
     return {
         "challenge": _text(challenge),
@@ -225,7 +226,7 @@ _TAKERS: dict[str, Callable[[connection.Connection, Key], Canary]] = {
 def _encryption_algorithm(key: Key) -> str:
     if key.symmetric:
         return models.SYMMETRIC
-    return "SM2PKE" if key.key_spec == models.SM2 else "RSAES_OAEP_SHA_256"
+    return models.SM2PKE if key.key_spec == models.SM2 else models.OAEP_SHA_256
 
 
 def _signing_algorithm(key: Key) -> str:
@@ -241,7 +242,7 @@ def _public_key(kms: connection.Connection, arn: str) -> str | None:
     try:
         return _text(operations.get_public_key(kms, arn))
     except AnsibleKMSError as error:
-        if error.code != "AccessDeniedException":
+        if error.code != ACCESS_DENIED:
             raise
     return None
 
@@ -260,7 +261,7 @@ def prove(kms: connection.Connection, key: Key, wanted: Wanted) -> Finding:
     except KeyError:
         return Finding(kind, "failed", "what was given is no canary of this module")
     except AnsibleKMSError as error:
-        if error.code in _NOT_ALLOWED:
+        if error.code in NOT_ALLOWED:
             return Finding(kind, note=_reason(error))
         return Finding(kind, "failed", error.sentence)
     return Finding(kind, "failed" if problem else "passed", problem)

@@ -16,6 +16,7 @@ from typing import Callable
 
 from ..key import models
 from ..key.identifiers import arn_in
+from ..key.specs import DELETION_WINDOW
 from ..service import connection
 from ..service import operations
 from ..service import waiters
@@ -23,6 +24,9 @@ from ..service.connection import ATTEMPTS
 from ..service.connection import ambiguous
 from ..service.connection import pauses
 from ..service.connection import transient
+from ..service.errors import ACCESS_DENIED
+from ..service.errors import INVALID_STATE
+from ..service.errors import NOT_FOUND
 from ..service.errors import AnsibleKMSError
 from ..service.errors import refused
 from . import find
@@ -42,7 +46,7 @@ SECOND_LOOK: float = 2
 # How often a key or an alias is looked for that must be there.
 _LOOKS = 5
 _ONCE_ONLY = ("CreateAlias", "ReplicateKey", "ScheduleKeyDeletion", "CancelKeyDeletion")
-_SAID_BY_A_REPETITION = ("AlreadyExistsException", "KMSInvalidStateException")
+_SAID_BY_A_REPETITION = ("AlreadyExistsException", INVALID_STATE)
 
 Connect = Callable[[str], Any]
 
@@ -169,7 +173,7 @@ class KeyExecutor:
     def _give_up_own(self, owner: ExternalKey) -> None:
         """The alias was there already, and KMS had not shown it: the key that this run has made is one too many."""
         surplus = self._known_key
-        self._change(KeyStep("ScheduleKeyDeletion", {"PendingWindowInDays": 7}), lambda: False)
+        self._change(KeyStep("ScheduleKeyDeletion", {"PendingWindowInDays": DELETION_WINDOW[0]}), lambda: False)
         self.warnings.append(
             f"{self.request.alias} turned out to point to the key {owner.arn} already; the key {surplus.arn}, which "
             "this run had made for it, was never used, and is scheduled for deletion"
@@ -207,7 +211,7 @@ class KeyExecutor:
             return False
 
     def _worth_repeating(self, step: KeyStep, error: AnsibleKMSError, doubt: bool) -> bool:
-        if transient(error.exception) or (self.kms.young and error.code == "NotFoundException"):
+        if transient(error.exception) or (self.kms.young and error.code == NOT_FOUND):
             return True
         if error.code == "MalformedPolicyDocumentException":
             # KMS says so, too, of a principal that was created a moment ago.
@@ -241,7 +245,7 @@ class KeyExecutor:
                 return look()
             except AnsibleKMSError as error:
                 # The change is made; that it cannot be read at this moment is no reason to call it failed.
-                return {"Seen": False, "Last": error.sentence, "Hopeless": error.code == "AccessDeniedException"}
+                return {"Seen": False, "Last": error.sentence, "Hopeless": error.code == ACCESS_DENIED}
 
         waiters.wait_until_seen(self.kms.client, patient_look, self.request.name, wanted, self.request.wait_timeout)
 
@@ -285,7 +289,7 @@ class KeyExecutor:
 
     def _readable(self, read: Callable[[connection.Connection, str], Any], arn: str, otherwise: Any) -> Any:
         """What is read; who may only write is believed what he wrote."""
-        value = find.or_none(lambda: read(self.kms, arn), ("AccessDeniedException",))
+        value = find.or_none(lambda: read(self.kms, arn), (ACCESS_DENIED,))
         return otherwise if value is None else value
 
     def _wait_for_replica(self, region: str) -> None:
@@ -298,7 +302,7 @@ class KeyExecutor:
             try:
                 seen.append(key_operations.describe(own, arn).key_state)
             except AnsibleKMSError as error:
-                return {"Seen": error.code == "AccessDeniedException", "Last": error.sentence}
+                return {"Seen": error.code == ACCESS_DENIED, "Last": error.sentence}
             return {"Seen": seen[-1] not in models.TRANSIENT_STATES, "Last": seen[-1]}
 
         self._wait(look, f"a replica in {region} that takes material")

@@ -23,6 +23,9 @@ from ..service import waiters
 from ..service.account import Identify
 from ..service.account import require_account
 from ..service.account import require_caller
+from ..service.errors import ACCESS_DENIED
+from ..service.errors import NOT_FOUND
+from ..service.errors import UNSEEN
 from ..service.errors import AnsibleKMSError
 from ..service.errors import refused
 from ..service.operations import YOUNG
@@ -35,7 +38,6 @@ from .models import ExternalKeyRequest
 from .models import Found
 
 T = TypeVar("T")
-UNSEEN = ("AccessDeniedException", "NotFoundException", "InvalidArnException")
 
 
 def find(kms: connection.Connection, request: ExternalKeyRequest, identify: Identify) -> Found:
@@ -72,7 +74,7 @@ def _named(kms: connection.Connection, request: ExternalKeyRequest, key_id: str)
     try:
         return key_operations.describe(kms, key_id)
     except AnsibleKMSError as error:
-        if error.code != "NotFoundException":
+        if error.code != NOT_FOUND:
             raise
         if not request.present:
             return None
@@ -83,7 +85,7 @@ def _named(kms: connection.Connection, request: ExternalKeyRequest, key_id: str)
     return key_operations.describe(kms, key_id)
 
 
-def or_none(read: Callable[[], T], codes: Sequence[str] = ("NotFoundException",)) -> T | None:
+def or_none(read: Callable[[], T], codes: Sequence[str] = (NOT_FOUND,)) -> T | None:
     """What is read, or None when it is not there, or not for us."""
     try:
         return read()
@@ -108,13 +110,13 @@ def settled(kms: connection.Connection, request: ExternalKeyRequest, key: Extern
 
 
 def _all_loaded(kms: connection.Connection, key: ExternalKey) -> bool:
-    listed = or_none(lambda: key_operations.all_loaded(kms, key), ("AccessDeniedException",))
+    listed = or_none(lambda: key_operations.all_loaded(kms, key), (ACCESS_DENIED,))
     return key.loaded if listed is None else listed
 
 
 def enriched(kms: connection.Connection, request: ExternalKeyRequest, key: ExternalKey) -> ExternalKey:
     """The key with policy, tags and aliases. What nothing is wished of may be hidden from the caller."""
-    denied = ("AccessDeniedException",)
+    denied = (ACCESS_DENIED,)
     return replace(
         key,
         policy=or_none(lambda: key_operations.get_policy(kms, key.arn), () if request.policy is not None else denied),
@@ -152,7 +154,7 @@ def half_made(kms: connection.Connection, request: ExternalKeyRequest) -> Found:
 
     Keys that have an alias need not be looked at, which spares most of the calls.
     """
-    names = or_none(lambda: operations.list_aliases(kms), ("AccessDeniedException",)) or {}
+    names = or_none(lambda: operations.list_aliases(kms), (ACCESS_DENIED,)) or {}
     there = [key_id for key_id, aliases in names.items() if request.alias in aliases]
     if there:
         # DescribeKey has not heard of the alias yet, and KMS contradicts itself: it is new.
@@ -195,7 +197,7 @@ def _matching(kms: connection.Connection, request: ExternalKeyRequest, arns: Seq
     def read(arn: str) -> ExternalKey | None:
         own = connection.Connection(kms.client, arn, Throttle(kms.throttle.pacer))
         key = or_none(lambda: key_operations.describe(own, arn), UNSEEN)
-        return key if key and key.origin == "EXTERNAL" and _token(own, arn) == request.token else None
+        return key if key and key.origin == models.EXTERNAL and _token(own, arn) == request.token else None
 
     return [key for key in each(read, arns) if key is not None]
 

@@ -15,28 +15,13 @@ from datetime import timedelta
 from typing import Any
 
 from ..key import models
-from ..key.specs import CURVES
-from ..key.specs import ED25519
+from ..key.specs import DEFAULT_WINDOW
 from ..key.specs import HMAC_HASHES
-from ..key.specs import RSA_BITS
-from ..key.specs import SM2
-
-ENCRYPT, SIGN, MAC, AGREE = "ENCRYPT_DECRYPT", "SIGN_VERIFY", "GENERATE_VERIFY_MAC", "KEY_AGREEMENT"
-USAGES: dict[str, tuple[str, ...]] = {
-    models.SYMMETRIC: (ENCRYPT,),
-    **dict.fromkeys(HMAC_HASHES, (MAC,)),
-    **dict.fromkeys(RSA_BITS, (ENCRYPT, SIGN)),
-    **dict.fromkeys(CURVES, (SIGN, AGREE)),
-    "ECC_SECG_P256K1": (SIGN,),
-    ED25519: (SIGN,),
-    SM2: (ENCRYPT, SIGN, AGREE),
-}
 
 # Tags with this prefix are the collection's own: no option sets or removes them.
 OWN_TAGS = "byok:"
 # Set in CreateKey itself, so that a run that dies right after it leaves a key that the next run recognises.
 TOKEN_TAG = "byok:creation-token"  # noqa: S105 - a name, not a secret
-DEFAULT_WINDOW = 30
 
 
 @dataclass(frozen=True)
@@ -195,6 +180,6 @@ def _rest(key: ExternalKey, step: KeyStep) -> dict[str, Any]:
 
 def _scheduled(key: ExternalKey, days: int) -> ExternalKey:
     """A primary key waits for its replicas first."""
-    if key.multi_region_type == "PRIMARY" and key.replica_regions:
-        return replace(key, key_state="PendingReplicaDeletion", deletion_date=None)
-    return replace(key, key_state="PendingDeletion", deletion_date=key.now + timedelta(days=days))
+    if key.multi_region_type == models.PRIMARY and key.replica_regions:
+        return replace(key, key_state=models.PENDING_REPLICA_DELETION, deletion_date=None)
+    return replace(key, key_state=models.PENDING_DELETION, deletion_date=key.now + timedelta(days=days))

@@ -20,20 +20,9 @@ from ansible_collections.amazon.aws.plugins.module_utils.tagging import ansible_
 from ..key import models
 from ..service import connection
 from ..service import operations
-from ..service.pacing import QUOTAS
 from .models import ExternalKey
 from .models import KeyStep
 
-# Request quotas of the operations that no other module makes (KMS Developer Guide, "Request quotas").
-RATES: dict[str, float] = {
-    **QUOTAS,
-    **dict.fromkeys(
-        ("CreateKey", "ReplicateKey", "CancelKeyDeletion", "CreateAlias", "UpdateAlias", "UpdateKeyDescription"), 5.0
-    ),
-    "ScheduleKeyDeletion": 15,
-    "PutKeyPolicy": 15,
-    "GetKeyPolicy": 1000,
-}
 # KMS has one policy for each key, and this is its name.
 POLICY_NAME = "default"
 # What a call calls the key; all others have KeyId.

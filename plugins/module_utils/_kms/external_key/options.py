@@ -10,7 +10,6 @@ Source of the limits: KMS API Reference, CreateKey, CreateAlias, ScheduleKeyDele
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Iterable
 from collections.abc import Iterator
 from collections.abc import Mapping
@@ -18,22 +17,23 @@ from typing import Any
 
 from ansible.module_utils.common.text.converters import to_native
 
+from ..key.identifiers import is_region
 from ..key.identifiers import key_id_problem
-from ..key.specs import SM2
+from ..key.models import SM2
+from ..key.specs import MOST_TAGS
+from ..key.specs import USAGES
+from ..key.specs import window_problem
 from ..service.account import check_account
 from ..service.account import check_identifier
 from ..service.errors import invalid
 from .models import OWN_TAGS
-from .models import USAGES
 from .models import ExternalKeyRequest
 from .plan import own_free
 
 NOT_IMPORTABLE = ("ML_DSA_", "ML_KEM_")
-_REGION_RE = re.compile(r"[a-z]{2,}(?:-[a-z]+)+-\d+")
-_WINDOW = range(7, 31)
 _LONGEST_ALIAS, _LONGEST_DESCRIPTION, _LONGEST_POLICY, _LONGEST_TOKEN = 256, 8192, 32768, 256
-# Of the 50 tags that KMS takes one is the collection's own.
-_MOST_TAGS = 49
+# One tag is the collection's own.
+_MOST_OF_TASK = MOST_TAGS - 1
 
 
 def read_input(options: Mapping[str, Any], region: str | None) -> ExternalKeyRequest:
@@ -75,8 +75,9 @@ def _problems(request: ExternalKeyRequest, region: str | None) -> Iterator[str]:
     yield from _spec_problems(request, region)
     yield from _region_problems(request, region)
     yield from _tag_problems(request)
-    if request.pending_window is not None and request.pending_window not in _WINDOW:
-        yield f"pending_window is {request.pending_window}; KMS waits between 7 and 30 days before it deletes a key"
+    window = window_problem(request.pending_window)
+    if window:
+        yield window
     if request.description is not None and len(request.description) > _LONGEST_DESCRIPTION:
         yield f"description has {len(request.description)} characters; KMS takes {_LONGEST_DESCRIPTION}"
 
@@ -135,7 +136,7 @@ def _region_problems(request: ExternalKeyRequest, region: str | None) -> Iterato
     if request.replica_regions and not request.multi_region:
         yield "replica_regions needs multi_region: true; only multi-Region keys have replicas"
     for one in request.replica_regions:
-        if not _REGION_RE.fullmatch(one):
+        if not is_region(one):
             yield f"replica_regions: {one} is not the name of a Region"
         if one == region:
             yield f"replica_regions: {one} is the Region of the primary key, which is no replica; leave it out"
@@ -147,8 +148,10 @@ def _tags(tags: Mapping[str, Any] | None) -> dict[str, str] | None:
 
 def _tag_problems(request: ExternalKeyRequest) -> Iterator[str]:
     tags = own_free(request.tags or {})
-    if len(tags) > _MOST_TAGS:
-        yield f"tags: there are {len(tags)}; KMS takes 50, one of which ({OWN_TAGS}...) is the collection's own"
+    if len(tags) > _MOST_OF_TASK:
+        yield (
+            f"tags: there are {len(tags)}; KMS takes {MOST_TAGS}, one of which ({OWN_TAGS}...) is the collection's own"
+        )
     for name, value in tags.items():
         if name.lower().startswith("aws:"):
             yield f"tags: {name}: names that begin with aws: belong to AWS"

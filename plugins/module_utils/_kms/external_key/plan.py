@@ -18,9 +18,9 @@ from ansible_collections.amazon.aws.plugins.module_utils.policy import compare_p
 from ansible_collections.amazon.aws.plugins.module_utils.tagging import compare_aws_tags
 
 from ..key import models
+from ..key.specs import USAGES
 from .models import OWN_TAGS
 from .models import TOKEN_TAG
-from .models import USAGES
 from .models import ExternalKey
 from .models import ExternalKeyRequest
 from .models import Found
@@ -53,7 +53,7 @@ def _deletion(request: ExternalKeyRequest, key: ExternalKey) -> KeyPlan:
         return KeyPlan(after=key, skip_reason=key.key_state)
     window = {"PendingWindowInDays": request.pending_window} if request.pending_window else {}
     step = KeyStep("ScheduleKeyDeletion", window)
-    if key.multi_region_type != "PRIMARY" or not key.replica_regions:
+    if key.multi_region_type != models.PRIMARY or not key.replica_regions:
         return KeyPlan((step,), apply(key, step))
     said = (
         f"the key {request.name} has replicas in {', '.join(key.replica_regions)}: KMS keeps it "
@@ -73,8 +73,8 @@ def _creation(request: ExternalKeyRequest, found: Found, now: datetime, region: 
         choices = " or ".join(usages)
         return KeyPlan(refusal=f"key_usage is needed to create the {spec} key {request.name}: {choices}")
     usage = request.key_usage or usages[0]
-    kind = "PRIMARY" if request.multi_region else None
-    blank = ExternalKey("", "", region, spec, usage, models.PENDING_IMPORT, "EXTERNAL", now, now)
+    kind = models.PRIMARY if request.multi_region else None
+    blank = ExternalKey("", "", region, spec, usage, models.PENDING_IMPORT, models.EXTERNAL, now, now)
     key = replace(
         blank,
         multi_region_type=kind,
@@ -98,7 +98,7 @@ def creation_tags(request: ExternalKeyRequest) -> dict[str, str]:
 
 
 def creation_request(request: ExternalKeyRequest, spec: str, usage: str) -> dict[str, Any]:
-    parameters: dict[str, Any] = {"Origin": "EXTERNAL", "KeySpec": spec, "KeyUsage": usage}
+    parameters: dict[str, Any] = {"Origin": models.EXTERNAL, "KeySpec": spec, "KeyUsage": usage}
     if request.multi_region:
         parameters["MultiRegion"] = True
     return {**parameters, **_settings(request), "Tags": creation_tags(request)}
@@ -213,7 +213,7 @@ def _later(request: ExternalKeyRequest, after: ExternalKey) -> tuple[str, ...]:
 
 def identity_refusal(request: ExternalKeyRequest, key: ExternalKey) -> str | None:
     """What the key is, and cannot be made otherwise."""
-    if key.origin != "EXTERNAL":
+    if key.origin != models.EXTERNAL:
         return (
             f"the key {request.name} has the origin {key.origin}, which never changes; this module manages keys of "
             "origin EXTERNAL only. For others there is amazon.aws.kms_key"
@@ -261,7 +261,7 @@ def _replica_refusal(request: ExternalKeyRequest, key: ExternalKey) -> str | Non
     missing = missing_regions(request, key)
     if not missing:
         return None
-    if key.multi_region_type == "REPLICA":
+    if key.multi_region_type == models.REPLICA:
         return (
             f"the key {request.name} is a replica in {key.region}; replicas are made from the primary, in "
             f"{key.primary_region}: set region to that"

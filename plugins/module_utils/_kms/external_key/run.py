@@ -18,6 +18,7 @@ from ..key.expiry import instant
 from ..key.models import ENABLED
 from ..service import connection
 from ..service.account import Identify
+from ..service.errors import ACCESS_DENIED
 from ..service.errors import INTERRUPTED
 from ..service.errors import AnsibleKMSError
 from ..service.errors import error_fields
@@ -32,7 +33,6 @@ from ..service.pacing import interruption
 from ..service.process import Ending
 from ..service.texts import printable
 from . import find
-from . import operations as key_operations
 from .execute import KeyExecutor
 from .models import ExternalKey
 from .models import ExternalKeyRequest
@@ -95,7 +95,7 @@ def run(
         request = read_input(options, region)
     except AnsibleKMSError as error:
         return outcome(KeyResult(name, error=_error(error, request=None)), with_diff)
-    kms = connection.Connection(connect(None), request.name, Throttle(Pacer(key_operations.RATES, ending)))
+    kms = connection.Connection(connect(None), request.name, Throttle(Pacer(stop=ending)))
     return outcome(_managed(kms, request, connect, check_mode, identify), with_diff)
 
 
@@ -178,7 +178,7 @@ def _executed(result: KeyResult, executor: KeyExecutor | None) -> KeyResult:
 def advised(error: AnsibleKMSError, key_id: str | None) -> str:
     """The sentence of an error, with what is peculiar to the operation."""
     sentence = explained(error, key_id)
-    if error.code == "AccessDeniedException" and error.operation in _ALSO:
+    if error.code == ACCESS_DENIED and error.operation in _ALSO:
         sentence += f"; {_ALSO[error.operation]}"
     if error.code == "MalformedPolicyDocumentException":
         sentence += f"; {_POLICY_HINT}"

@@ -86,7 +86,6 @@ def managed(
     connect: Connect,
     check_mode: bool,
     with_diff: bool,
-    quotas: Mapping[str, float] = MappingProxyType({}),
     ending: Ending | None = None,
 ) -> Outcome:
     """Everything is validated before the connection is made, everything is planned before anything is changed.
@@ -99,7 +98,7 @@ def managed(
     try:
         check_misplaced(spec, options)
         wished = read()
-        rates = {**quotas, **read_rates(options.get("request_rates"))}
+        rates = read_rates(options.get("request_rates"))
         journal = _journal(options.get("journal_path"), check_mode, ending)
     except AnsibleKMSError as error:
         return _refused(options, error)

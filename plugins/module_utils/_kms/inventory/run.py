@@ -32,7 +32,9 @@ from ..service.account import check_account
 from ..service.account import check_identifier
 from ..service.account import require_account
 from ..service.account import require_caller
+from ..service.errors import ACCESS_DENIED
 from ..service.errors import INVALID_INPUT
+from ..service.errors import UNSEEN
 from ..service.errors import WRONG_ACCOUNT
 from ..service.errors import AnsibleKMSError
 from ..service.errors import invalid
@@ -42,7 +44,7 @@ from ..service.pacing import each
 from ..service.pacing import told_when_interrupted
 
 # What a key that may not be read, or is not there, is no reason to fail for.
-_LISTED_CODES = ("AccessDeniedException", "NotFoundException", "InvalidArnException", INVALID_INPUT, WRONG_ACCOUNT)
+_LISTED_CODES = (*UNSEEN, INVALID_INPUT, WRONG_ACCOUNT)
 
 
 @dataclass
@@ -56,7 +58,7 @@ class Found:
 
     @property
     def external(self) -> bool:
-        return self.key is None or self.key.origin == "EXTERNAL"
+        return self.key is None or self.key.origin == models.EXTERNAL
 
     @property
     def key_id(self) -> str:
@@ -108,7 +110,7 @@ def _aliases(kms: connection.Connection) -> dict[str, list[str]]:
         return operations.list_aliases(kms)
     except AnsibleKMSError as error:
         # The names are a comfort; without the permission the keys are listed all the same.
-        if error.code != "AccessDeniedException":
+        if error.code != ACCESS_DENIED:
             raise
     return {}
 

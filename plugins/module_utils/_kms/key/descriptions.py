@@ -23,8 +23,8 @@ _MARK_RE = re.compile(
     rf"(?:(?P<fingerprint>[0-9a-f]{{32}})(?::{_LIFETIME.format('lifetime')})?|:{_LIFETIME.format('alone')})$"
 )
 _MARK_LENGTH = len("byok:1d:") + 32
-LONGEST = 256
-LONGEST_TEXT = LONGEST - _MARK_LENGTH - 1
+LONGEST_DESCRIPTION = 256
+LONGEST_TEXT = LONGEST_DESCRIPTION - _MARK_LENGTH - 1
 # ImportKeyMaterial, KeyMaterialDescription: [a-zA-Z0-9:/_\s.-]{0,256}
 _ALLOWED_RE = re.compile(r"[a-zA-Z0-9:/_\s.-]*", re.ASCII)
 
@@ -39,7 +39,7 @@ def compose(
     mark = f"byok:1{'d' if disabled else ''}:{fingerprint or ''}" if fingerprint or lifetime else ""
     timed = f"{mark}:{duration_text(lifetime)}" if lifetime else mark
     whole = f"{text} {timed}" if text and timed else timed or text or None
-    if lifetime and whole and len(whole) > LONGEST:
+    if lifetime and whole and len(whole) > LONGEST_DESCRIPTION:
         return compose(text, fingerprint, disabled)
     return whole
 

@@ -20,7 +20,7 @@ from .models import NEVER
 from .models import Expiration
 from .models import Request
 
-LONGEST = timedelta(days=365)
+LONGEST_VALIDITY = timedelta(days=365)
 # A ValidTo just under the limit would be refused when the clocks differ.
 SKEW = timedelta(minutes=5)
 _UNITS = {"w": "weeks", "d": "days", "h": "hours", "m": "minutes", "s": "seconds"}
@@ -68,11 +68,12 @@ def expiry_problem(request: Request, now: datetime) -> str | None:
     """Why KMS would refuse the expiry asked for, or None. The limits are those of ImportKeyMaterial."""
     if request.valid_to and request.valid_to <= now:
         return f"valid_to {request.valid_to.isoformat()} is in the past"
-    if request.valid_to and request.valid_to - now >= LONGEST:
+    if request.valid_to and request.valid_to - now >= LONGEST_VALIDITY:
         return f"valid_to {request.valid_to.isoformat()} is 365 days or more from now; KMS takes less than 365 days"
-    if request.valid_for and request.valid_for > LONGEST:
+    if request.valid_for and request.valid_for > LONGEST_VALIDITY:
         return "valid_for is over 365 days; KMS takes less than 365 days"
-    if request.valid_for and request.renew_before and request.renew_before >= min(request.valid_for, LONGEST - SKEW):
+    usable = min(request.valid_for or LONGEST_VALIDITY, LONGEST_VALIDITY - SKEW)
+    if request.valid_for and request.renew_before and request.renew_before >= usable:
         return "renew_before must be shorter than valid_for, or every run imports the material again"
     return None
 
@@ -95,7 +96,7 @@ def wanted_expiration(request: Request, current: Expiration | None, now: datetim
 def _renewed(
     request: Request, valid_for: timedelta, current: Expiration | None, now: datetime
 ) -> tuple[Expiration, bool]:
-    length = min(valid_for, LONGEST - SKEW)
+    length = min(valid_for, LONGEST_VALIDITY - SKEW)
     wanted = Expiration(EXPIRES, (now + length).replace(microsecond=0))
     if current is None or current.valid_to is None:
         return wanted, True

@@ -12,13 +12,23 @@ from __future__ import annotations
 import re
 
 _UUID = r"[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}"
-_KEY_ID = rf"(?:{_UUID}|mrk-[0-9a-fA-F]{{32}})"
+_MULTI_REGION = r"mrk-[0-9a-fA-F]{32}"
+_KEY_ID = rf"(?:{_UUID}|{_MULTI_REGION})"
+# Such as eu-central-1, us-gov-west-1 or eusc-de-east-1.
+_REGION_RE = re.compile(r"[a-z]{2,}(?:-[a-z]+)+-[0-9]+")
+# A key ID among other words.
+KEY_ID_INSIDE_RE = re.compile(rf"\b{_UUID}\b|\b{_MULTI_REGION}\b")
 _ALIAS = r"alias/[a-zA-Z0-9/_-]+"
 _KEY_ID_RE = re.compile(_KEY_ID)
 _ALIAS_RE = re.compile(_ALIAS)
 _RESOURCE = rf"(?:key/(?P<key_id>{_KEY_ID})|{_ALIAS})"
 _ARN_RE = re.compile(rf"arn:aws[a-z-]*:kms:(?P<region>[a-z0-9-]+):(?P<account>\d{{12}}):{_RESOURCE}")
 _MATERIAL_ID_RE = re.compile(r"[0-9a-f]{64}")
+
+
+def is_region(name: str) -> bool:
+    """Whether this has the form of a Region's name."""
+    return _REGION_RE.fullmatch(name) is not None
 
 
 def key_id_problem(key_id: str, region: str | None) -> str | None:

@@ -16,7 +16,22 @@ from datetime import datetime
 from datetime import timedelta
 
 SYMMETRIC = "SYMMETRIC_DEFAULT"
+# Origin of a key whose material is imported.
+EXTERNAL = "EXTERNAL"
 SM2 = "SM2"
+
+# KeyUsage
+ENCRYPT_DECRYPT = "ENCRYPT_DECRYPT"
+SIGN_VERIFY = "SIGN_VERIFY"
+GENERATE_VERIFY_MAC = "GENERATE_VERIFY_MAC"
+KEY_AGREEMENT = "KEY_AGREEMENT"
+
+# EncryptionAlgorithm and WrappingAlgorithm
+OAEP_SHA_256 = "RSAES_OAEP_SHA_256"
+SM2PKE = "SM2PKE"
+
+# Random bytes that a key works on, to show which key it is.
+CHALLENGE_BYTES = 32
 
 EXPIRES = "KEY_MATERIAL_EXPIRES"
 NEVER = "KEY_MATERIAL_DOES_NOT_EXPIRE"
@@ -24,8 +39,14 @@ NEVER = "KEY_MATERIAL_DOES_NOT_EXPIRE"
 PENDING_IMPORT = "PendingImport"
 ENABLED = "Enabled"
 DISABLED = "Disabled"
-DELETION_STATES = ("PendingDeletion", "PendingReplicaDeletion")
+PENDING_DELETION = "PendingDeletion"
+PENDING_REPLICA_DELETION = "PendingReplicaDeletion"
+DELETION_STATES = (PENDING_DELETION, PENDING_REPLICA_DELETION)
 TRANSIENT_STATES = ("Creating", "Updating")
+
+# MultiRegionKeyType
+PRIMARY = "PRIMARY"
+REPLICA = "REPLICA"
 
 IMPORTED = "IMPORTED"
 NOT_IMPORTED = "PENDING_IMPORT"
@@ -33,6 +54,10 @@ CURRENT = "CURRENT"
 NON_CURRENT = "NON_CURRENT"
 PENDING_ROTATION = "PENDING_ROTATION"
 PENDING_MULTI_REGION = "PENDING_MULTI_REGION_IMPORT_AND_ROTATION"
+
+# ImportType
+NEW = "NEW_KEY_MATERIAL"
+EXISTING = "EXISTING_KEY_MATERIAL"
 
 # How many on-demand rotations KMS grants a key for its whole life (KMS Developer Guide, resource quotas).
 ON_DEMAND_ROTATION_LIMIT = 25
@@ -133,7 +158,7 @@ class Key:
 
     @property
     def replica(self) -> bool:
-        return self.multi_region_type == "REPLICA"
+        return self.multi_region_type == REPLICA
 
     @property
     def regions(self) -> tuple[str, ...]:
@@ -167,6 +192,11 @@ class Key:
             if entry.permanent and entry.loaded(self.now) and entry.expiration and entry.expiration.valid_to
         ]
         return tuple(entry for _instant, entry in sorted(instants, key=lambda one: one[0]))
+
+    @property
+    def mac_algorithm(self) -> str:
+        """MacAlgorithm of an HMAC key: KMS has one for each key spec."""
+        return self.mac_algorithms[0] if self.mac_algorithms else self.key_spec.replace("HMAC_", "HMAC_SHA_")
 
     @property
     def rotations_left(self) -> int | None:

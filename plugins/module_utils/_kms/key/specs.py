@@ -9,7 +9,13 @@ Source: KMS API Reference, GetParametersForImport and ImportKeyMaterial; KMS Dev
 
 from __future__ import annotations
 
-from . import models
+from .models import ENCRYPT_DECRYPT
+from .models import GENERATE_VERIFY_MAC
+from .models import KEY_AGREEMENT
+from .models import OAEP_SHA_256
+from .models import SIGN_VERIFY
+from .models import SM2
+from .models import SM2PKE
 from .models import SYMMETRIC
 
 # Raw bytes: exact lengths. KMS answers anything else with an InvalidCiphertextException without a text.
@@ -38,13 +44,36 @@ CURVES: dict[str, str] = {
     "ECC_SECG_P256K1": "secp256k1",
 }
 ED25519 = "ECC_NIST_EDWARDS25519"
-SM2 = models.SM2
 
-OAEP: tuple[str, ...] = ("RSAES_OAEP_SHA_256", "RSAES_OAEP_SHA_1")
+# Which usages KMS has for a key spec.
+USAGES: dict[str, tuple[str, ...]] = {
+    SYMMETRIC: (ENCRYPT_DECRYPT,),
+    **dict.fromkeys(HMAC_HASHES, (GENERATE_VERIFY_MAC,)),
+    **dict.fromkeys(RSA_BITS, (ENCRYPT_DECRYPT, SIGN_VERIFY)),
+    **dict.fromkeys(CURVES, (SIGN_VERIFY, KEY_AGREEMENT)),
+    "ECC_SECG_P256K1": (SIGN_VERIFY,),
+    ED25519: (SIGN_VERIFY,),
+    SM2: (ENCRYPT_DECRYPT, SIGN_VERIFY, KEY_AGREEMENT),
+}
+
+# Days between ScheduleKeyDeletion and the deletion (KMS API Reference, ScheduleKeyDeletion).
+DELETION_WINDOW = range(7, 31)
+DEFAULT_WINDOW = 30
+# Tags of one key (KMS Developer Guide, "Tags in AWS KMS").
+MOST_TAGS = 50
+
+OAEP: tuple[str, ...] = (OAEP_SHA_256, "RSAES_OAEP_SHA_1")
 HYBRID: tuple[str, ...] = ("RSA_AES_KEY_WRAP_SHA_256", "RSA_AES_KEY_WRAP_SHA_1")
-SM2PKE = "SM2PKE"
 WRAPPING_ALGORITHMS: tuple[str, ...] = OAEP + HYBRID + (SM2PKE,)
 WRAPPING_KEY_SPECS: tuple[str, ...] = ("RSA_4096", "RSA_3072", "RSA_2048", SM2)
+
+
+def window_problem(days: int | None) -> str | None:
+    """Why this is no waiting period for ScheduleKeyDeletion, or None. None stands for the default of KMS."""
+    if days is None or days in DELETION_WINDOW:
+        return None
+    least, most = DELETION_WINDOW[0], DELETION_WINDOW[-1]
+    return f"pending_window is {days}; KMS waits between {least} and {most} days before it deletes a key"
 
 
 def importable(key_spec: str) -> bool:

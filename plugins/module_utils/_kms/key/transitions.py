@@ -69,7 +69,7 @@ def _without(key: Key, staged: Material) -> tuple[Material, ...]:
 def _imported(key: Key, step: Step) -> Key:
     if not key.symmetric:
         return replace(key, key_state=models.ENABLED, expiration=step.expiration)
-    if step.import_type == "NEW_KEY_MATERIAL":
+    if step.import_type == models.NEW:
         return replace(key, materials=key.materials + (_new_entry(key, step),))
     changed = replace(key, materials=_loaded(key, step))
     if changed.current_key_material_id is None:

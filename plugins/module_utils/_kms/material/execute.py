@@ -47,9 +47,13 @@ from ..service.connection import ambiguous
 from ..service.connection import pauses
 from ..service.connection import transient
 from ..service.endpoint import require_proved
+from ..service.errors import ACCESS_DENIED
 from ..service.errors import CHANGED_MEANWHILE
 from ..service.errors import CUT_OFF
+from ..service.errors import INVALID_STATE
+from ..service.errors import NOT_FOUND
 from ..service.errors import UNTRUSTED
+from ..service.errors import WRONG_MATERIAL
 from ..service.errors import AnsibleKMSError
 from ..service.errors import changed_meanwhile
 from ..service.errors import cut_off
@@ -57,8 +61,6 @@ from ..service.errors import invalid
 from ..service.errors import refused
 
 _TOKEN_CODES = ("InvalidImportTokenException", "ExpiredImportTokenException")
-_DENIED = "AccessDeniedException"
-_WRONG_MATERIAL = "IncorrectKeyMaterialException"
 # The purposes of an import of bytes that KMS held when the plan was made.
 _OF_LOADED = ("prove", "renew", "refresh")
 _OTHER_STAGED = "is pending rotation"
@@ -233,7 +235,7 @@ class PlanExecutor:
             self._change_when_ready(step)
         except AnsibleKMSError as error:
             # A repetition after a lost answer finds nothing staged any more, or the rotation under way.
-            if error.code != "KMSInvalidStateException" or not self._rotation_seen(target):
+            if error.code != INVALID_STATE or not self._rotation_seen(target):
                 raise
             self._carried_out(step, apply(self.key, step))
         self.key_material_id = target.key_material_id if target else None
@@ -269,7 +271,7 @@ class PlanExecutor:
         try:
             self._change(replace(stage, purpose="try"), None)
         except AnsibleKMSError as error:
-            if error.code != "KMSInvalidStateException" or _OTHER_STAGED not in error.aws_message:
+            if error.code != INVALID_STATE or _OTHER_STAGED not in error.aws_message:
                 raise
             return
         raise changed_meanwhile(
@@ -292,7 +294,7 @@ class PlanExecutor:
         try:
             self._change(step, {"KeyId": self.key.arn, "Tags": tags})
         except AnsibleKMSError as error:
-            if error.code != _DENIED:
+            if error.code != ACCESS_DENIED:
                 raise
             self.tagged = False
             self.warnings.append(
@@ -335,7 +337,7 @@ class PlanExecutor:
                 self._import_one(candidate)
                 return
             except AnsibleKMSError as error:
-                if error.code != _WRONG_MATERIAL or number == len(candidates):
+                if error.code != WRONG_MATERIAL or number == len(candidates):
                     raise
 
     def _import_one(self, step: Step) -> None:
@@ -405,7 +407,7 @@ class PlanExecutor:
             wrapped.blob,
             step.expiration or models.DOES_NOT_EXPIRE,
             step.import_type,
-            step.key_material_id if step.import_type == "EXISTING_KEY_MATERIAL" else None,
+            step.key_material_id if step.import_type == models.EXISTING else None,
             step.description,
         )
 
@@ -439,7 +441,7 @@ class PlanExecutor:
         self, step: Step, predicted: Key, error: AnsibleKMSError, patient: bool, last: bool
     ) -> connection.Answer | None:
         """The answer, when the call was carried out all the same; None when it is to be repeated; raises otherwise."""
-        if error.code in (CUT_OFF, CHANGED_MEANWHILE) or (step.purpose == "take back" and error.code == _DENIED):
+        if error.code in (CUT_OFF, CHANGED_MEANWHILE) or (step.purpose == "take back" and error.code == ACCESS_DENIED):
             raise error
         if error.code in _TOKEN_CODES and self._may_renew_token(patient) and not last:
             self._wrap()
@@ -526,7 +528,7 @@ class PlanExecutor:
         try:
             return operations.get_tags(self.kms, self.key.arn).get(models.CUT_OFF_TAG)
         except AnsibleKMSError as error:
-            if error.code == _DENIED:
+            if error.code == ACCESS_DENIED:
                 return None
             if must_be_known:
                 raise
@@ -583,7 +585,7 @@ class PlanExecutor:
         self._step(Step("TagResource", "mark"))
 
     def _worth_repeating(self, error: AnsibleKMSError) -> bool:
-        young = ("NotFoundException",) if self.kms.young else ()
+        young = (NOT_FOUND,) if self.kms.young else ()
         return transient(error.exception) or error.code in young
 
     def _recognised(self, step: Step, predicted: Key) -> connection.Answer | None:
@@ -606,7 +608,7 @@ class PlanExecutor:
         observed = self.observe(with_materials=listed)
         if not same(observed, predicted, bool(observed.materials)):
             return None
-        if step.import_type == "NEW_KEY_MATERIAL" and observed.staged:
+        if step.import_type == models.NEW and observed.staged:
             return {"KeyMaterialId": observed.staged.key_material_id}
         return {"KeyMaterialId": observed.current_key_material_id} if self.key.never_imported else {}
 

@@ -19,11 +19,11 @@ from ..key.tag_values import Seal
 from ..service import connection
 from ..service import operations
 from ..service.account import require_account
+from ..service.errors import ACCESS_DENIED
+from ..service.errors import NOT_FOUND
 from ..service.errors import AnsibleKMSError
 from ..service.operations import YOUNG
 from ..service.operations import require_botocore
-
-_PATIENCE_READS = 3
 
 
 def read_key(kms: connection.Connection, request: Request) -> Key:
@@ -64,7 +64,7 @@ def _described(kms: connection.Connection, request: Request) -> Key:
     try:
         return operations.describe_key(kms, request.target)
     except AnsibleKMSError as error:
-        if error.code != "NotFoundException" or not request.wait or not _known_elsewhere(kms, request.target):
+        if error.code != NOT_FOUND or not request.wait or not _known_elsewhere(kms, request.target):
             raise
     # Another part of KMS knows the key already: it is new, and worth waiting for.
     kms.young = True
@@ -83,7 +83,7 @@ def _known_elsewhere(kms: connection.Connection, key_id: str) -> bool:
 
 
 def needs_materials(request: Request, key: Key) -> bool:
-    if not key.symmetric or key.origin != "EXTERNAL" or key.key_state in models.TRANSIENT_STATES:
+    if not key.symmetric or key.origin != models.EXTERNAL or key.key_state in models.TRANSIENT_STATES:
         return False
     if request.state != "absent":
         return key.key_state not in models.DELETION_STATES
@@ -103,7 +103,7 @@ def read_tags(kms: connection.Connection, request: Request, key: Key, acts: bool
         # A cut-off does not wait for tags.
         tags = operations.get_tags(kms, key.arn, once=request.state == "absent")
     except AnsibleKMSError as error:
-        if error.code != "AccessDeniedException" and request.state != "absent":
+        if error.code != ACCESS_DENIED and request.state != "absent":
             raise
         return replace(key, unread=(*key.unread, ("ListResourceTags", error.code)))
     return with_tags(key, tags, seals)

@@ -6,7 +6,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from dataclasses import field
@@ -17,6 +16,7 @@ from typing import TypeVar
 from ..key import descriptions
 from ..key.expiry import parse_duration
 from ..key.expiry import parse_instant
+from ..key.identifiers import is_region
 from ..key.identifiers import key_id_problem
 from ..key.identifiers import material_id_problem
 from ..key.models import EXPIRES
@@ -37,7 +37,6 @@ T = TypeVar("T")
 
 # In place of the names of Regions.
 ALL_REGIONS = "all"
-_REGION_RE = re.compile(r"all|[a-z]{2}(-[a-z]+)+-[0-9]+")
 
 DEFAULT_WAIT_TIMEOUT = 120
 # A rotation took up to 460 seconds on AWS.
@@ -282,7 +281,7 @@ def _regions(options: Mapping[str, Any]) -> tuple[str, ...]:
         raise invalid("regions names a Region twice")
     if ALL_REGIONS in regions and len(regions) > 1:
         raise invalid(f"regions: {ALL_REGIONS} stands alone")
-    wrong = [region for region in regions if not _REGION_RE.fullmatch(region)]
+    wrong = [region for region in regions if region != ALL_REGIONS and not is_region(region)]
     if wrong:
         raise invalid(f"regions: {wrong[0]} is no Region, such as eu-central-1, and not the word all")
     return regions

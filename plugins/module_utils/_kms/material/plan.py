@@ -93,7 +93,7 @@ def _preparation(plan: Plan) -> Plan:
 
 def state_refusal(request: Request, key: Key) -> str | None:
     """Why nothing can be done with this key in its present state, whatever is wanted, or None."""
-    if key.origin != "EXTERNAL":
+    if key.origin != models.EXTERNAL:
         return (
             f"the key {request.key_id} has the origin {key.origin}; only keys of origin EXTERNAL have imported material"
         )

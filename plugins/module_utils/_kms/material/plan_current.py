@@ -27,8 +27,7 @@ from .plan_present import first_import
 from .plan_present import proved
 from .plan_present import recognised
 
-NEW = "NEW_KEY_MATERIAL"
-_ROTATE = Step("RotateKeyOnDemand", "rotate")
+_START_ROTATION = Step("RotateKeyOnDemand", "rotate")
 # The longest rotation ever seen took 460 seconds.
 SHORTEST_VALIDITY = timedelta(minutes=15)
 
@@ -147,11 +146,11 @@ def _staging(request: Request, key: Key, evidence: Evidence) -> Plan:
     stage = Step(
         "ImportKeyMaterial",
         "stage",
-        import_type=NEW,
+        import_type=models.NEW,
         description=descriptions.compose(request.description, evidence.fingerprint, lifetime=request.valid_for),
         expiration=expiration,
     )
-    steps: tuple[Step, ...] = (stage, _ROTATE)
+    steps: tuple[Step, ...] = (stage, _START_ROTATION)
     staged = key.staged
     if staged is not None:
         delete = Step("DeleteImportedKeyMaterial", "delete", staged.key_material_id)
@@ -180,7 +179,7 @@ def _rotating(request: Request, key: Key, entry: Material, evidence: Evidence) -
         return Plan(steps=before, waits_for=entry.key_material_id, refusal=refusal)
     expiration = before[0].expiration if before else entry.expiration
     lacking = _replicas_lack(request, key) if entry.key_material_state == models.PENDING_MULTI_REGION else None
-    return _unless(lacking, Plan(steps=(*before, _ROTATE), refusal=_too_short(request, key, expiration)))
+    return _unless(lacking, Plan(steps=(*before, _START_ROTATION), refusal=_too_short(request, key, expiration)))
 
 
 def _too_short(request: Request, key: Key, expiration: Expiration | None) -> str | None:

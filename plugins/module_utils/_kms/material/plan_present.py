@@ -21,8 +21,6 @@ from ..key.models import Plan
 from ..key.models import Request
 from ..key.models import Step
 
-EXISTING = "EXISTING_KEY_MATERIAL"
-
 
 def plan_present(request: Request, key: Key, evidence: Evidence) -> Plan:
     """Import as the first material, import again as the existing one, or nothing."""
@@ -82,7 +80,7 @@ def existing_import(
         "ImportKeyMaterial",
         purpose,
         key_material_id=key_material_id if key.symmetric else None,
-        import_type=EXISTING if named else None,
+        import_type=models.EXISTING if named else None,
         description=description if named else None,
         expiration=expiration or DOES_NOT_EXPIRE,
     )
@@ -125,7 +123,7 @@ def new_description(request: Request, key: Key, entry: Material, evidence: Evide
     # What an instant or another tool has set since is no lifetime to go by.
     lifetime = request.valid_for if request.sets_expiry else lifetimes.lifetime(entry, key.now)
     description = descriptions.compose(wanted, evidence.fingerprint or mark, disabled, lifetime)
-    if description is not None and len(description) > descriptions.LONGEST:
+    if description is not None and len(description) > descriptions.LONGEST_DESCRIPTION:
         # Another tool's text that leaves no room is kept; the next run has to prove the material again.
         return None
     return None if description == entry.description else description or ""

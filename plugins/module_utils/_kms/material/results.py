@@ -26,7 +26,6 @@ from ..service.texts import printable
 
 _UNKNOWN = "(known after the import)"
 _NEW = "(known after the creation)"
-_DELETE, _ROTATE = "DeleteImportedKeyMaterial", "RotateKeyOnDemand"
 _CURE = "; to heal it: "
 
 

@@ -48,6 +48,7 @@ from ..service.errors import explained
 from ..service.errors import invalid
 from ..service.errors import refused
 from ..service.errors import unexpected
+from ..service.pacing import CHANGING
 from ..service.pacing import RunInterruptedError
 from ..service.pacing import interruption
 from .execute import PlanExecutor
@@ -59,20 +60,9 @@ from .options import Stage
 from .plan import make_plan
 from .plan import state_refusal
 from .plan import still_missing
-from .plan_current import NEW
 from .results import Result
 
 _ASSOCIATED_RE = re.compile(r"\(id: (?P<id>[0-9a-f]{64})\) being imported as NEW_KEY_MATERIAL is already associated")
-
-CHANGING = (
-    "GetParametersForImport",
-    "ImportKeyMaterial",
-    "DeleteImportedKeyMaterial",
-    "RotateKeyOnDemand",
-    "DisableKey",
-    "TagResource",
-    "UntagResource",
-)
 
 
 @dataclass
@@ -275,7 +265,7 @@ def after_primary_steps(key: Key, steps: tuple[Step, ...]) -> Key:
     """
     materials = key.materials
     for step in steps:
-        if step.import_type == NEW:
+        if step.import_type == models.NEW:
             entry = Material(UNNAMED, models.PENDING_MULTI_REGION, models.NOT_IMPORTED, None, step.description)
             materials = (*materials, entry)
         elif step.operation == "DeleteImportedKeyMaterial":

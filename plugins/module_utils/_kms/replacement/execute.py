@@ -38,6 +38,7 @@ from ..service import connection
 from ..service import operations
 from ..service import waiters
 from ..service.connection import ambiguous
+from ..service.errors import ACCESS_DENIED
 from ..service.errors import CANARY
 from ..service.errors import AnsibleKMSError
 from ..service.errors import refused
@@ -255,7 +256,7 @@ class ReplacementExecutor:
             try:
                 seen = operations.describe_key(self.kms, alias).arn
             except AnsibleKMSError as error:
-                return {"Seen": False, "Last": error.sentence, "Hopeless": error.code == "AccessDeniedException"}
+                return {"Seen": False, "Last": error.sentence, "Hopeless": error.code == ACCESS_DENIED}
             return {"Seen": seen == wanted, "Last": f"{alias} leads to {seen}"}
 
         request = self.key_input.request

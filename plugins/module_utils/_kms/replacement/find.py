@@ -21,6 +21,8 @@ from ..key.models import Request
 from ..material.find import read_key
 from ..service import connection
 from ..service import operations
+from ..service.errors import NOT_FOUND
+from ..service.errors import UNSEEN
 from ..service.errors import AnsibleKMSError
 from ..service.errors import refused
 from ..service.pacing import Throttle
@@ -58,7 +60,7 @@ def successor(
     try:
         found = read_party(kms, request.of(arn), refusal)
     except AnsibleKMSError as error:
-        if error.code != "NotFoundException":
+        if error.code != NOT_FOUND:
             raise
         raise refused(
             f"the tag {REPLACED_BY} of the key {named.key.arn} names {arn}, which does not exist; if KMS has deleted "
@@ -77,7 +79,7 @@ def predecessor(
     try:
         return read_party(kms, request.of(key_id), refusal)
     except AnsibleKMSError as error:
-        if error.code != "NotFoundException":
+        if error.code != NOT_FOUND:
             raise
         return None
     finally:
@@ -127,8 +129,8 @@ class KeyCreator:
     def _replaced_by(self, arn: str) -> str | None:
         """The ID of the key that this one replaces. Keys that the caller may not read are passed over."""
         own = connection.Connection(self.kms.client, arn, Throttle(self.kms.throttle.pacer))
-        key = external_key_find.or_none(lambda: external_key_operations.describe(own, arn), external_key_find.UNSEEN)
-        if key is None or key.origin != "EXTERNAL" or key.in_deletion:
+        key = external_key_find.or_none(lambda: external_key_operations.describe(own, arn), UNSEEN)
+        if key is None or key.origin != models.EXTERNAL or key.in_deletion:
             return None
-        tags = external_key_find.or_none(lambda: operations.get_tags(own, arn), external_key_find.UNSEEN) or {}
+        tags = external_key_find.or_none(lambda: operations.get_tags(own, arn), UNSEEN) or {}
         return replaced_id(tags.get(TOKEN_TAG))

@@ -12,7 +12,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from ..external_key import options as external_key_options
-from ..external_key.models import DEFAULT_WINDOW
+from ..key.specs import DEFAULT_WINDOW
+from ..key.specs import window_problem
 from ..material.options import KeyInput
 from ..material.options import called
 from ..material.options import merge
@@ -21,7 +22,6 @@ from ..service.errors import AnsibleKMSError
 from ..service.errors import invalid
 
 LEAVE, DISABLE, DELETE = "leave", "disable", "delete"
-_WINDOW = range(7, 31)
 
 
 @dataclass(frozen=True)
@@ -54,9 +54,9 @@ def read_replacements(options: Mapping[str, Any], region: str | None) -> list[Re
 def _problems(options: Mapping[str, Any]) -> Iterator[str]:
     if options.get("key_material") is None and options.get("key_material_file") is None:
         yield "the material of the new key is needed: key_material or key_material_file"
-    window = options.get("pending_window")
-    if window is not None and window not in _WINDOW:
-        yield f"pending_window is {window}; KMS waits between 7 and 30 days before it deletes a key"
+    window = window_problem(options.get("pending_window"))
+    if window:
+        yield window
     if options.get("aliases") == []:
         yield "aliases is empty; leave it out to have every alias moved"
 

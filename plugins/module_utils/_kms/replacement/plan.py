@@ -30,6 +30,7 @@ from ..key.models import Key
 from ..key.models import Plan
 from ..key.models import Request
 from ..key.models import Step
+from ..key.specs import MOST_TAGS
 from ..material.plan import state_refusal
 from .options import DELETE
 from .options import DISABLE
@@ -38,8 +39,6 @@ from .options import ReplacementInput
 
 REPLACED_BY = "byok:replaced-by"
 _REPLACES = "replaces:"
-# KMS takes no more tags for a key.
-_MOST_TAGS = 50
 BY_HAND = "the guide on the keys themselves, under 'A key in the place of another', says how it is done by hand"
 
 
@@ -113,7 +112,7 @@ def blank(old: Key) -> Key:
         key_spec=old.key_spec,
         key_usage=old.key_usage,
         key_state=models.PENDING_IMPORT,
-        origin="EXTERNAL",
+        origin=models.EXTERNAL,
         now=old.now,
         creation_date=old.now,
     )
@@ -141,7 +140,7 @@ def new_key_request(key_input: ReplacementInput, old: Party, model: ExternalKey)
 def first_refusal(key_input: ReplacementInput, key: Key) -> str | None:
     """What can be said of a key before its tags and aliases are read."""
     name = key_input.request.key_id
-    if key.origin == "EXTERNAL" and key.multi_region_type is not None:
+    if key.origin == models.EXTERNAL and key.multi_region_type is not None:
         return (
             f"the key {name} is a multi-Region key: a replacement needs replicas in the same Regions, and the material "
             f"in each, before the alias of any Region can move, which this module does not do; {BY_HAND}"
@@ -173,7 +172,7 @@ def refusal_for(key_input: ReplacementInput, pair: Pair, known: Evidence) -> str
             f"the key {marked.key.arn} was cut off on purpose (tag {models.CUT_OFF_TAG}: {mark}); no alias of {name} "
             "is moved to a new key before lift_cut_off allows it, if those who cut it off agree"
         )
-    if REPLACED_BY not in old.tags and len(old.tags) >= _MOST_TAGS:
+    if REPLACED_BY not in old.tags and len(old.tags) >= MOST_TAGS:
         return (
             f"the key {old.key.arn} has {len(old.tags)} tags, and KMS takes no more; remove one, since the tag "
             f"{REPLACED_BY} is needed to find the new key again after a crash"
@@ -312,7 +311,7 @@ def disposed(old: Key, disposal: KeyStep | None) -> Key:
     """The old key afterwards."""
     if disposal is None:
         return old
-    return replace(old, key_state=models.DISABLED if disposal.operation == "DisableKey" else models.DELETION_STATES[0])
+    return replace(old, key_state=models.DISABLED if disposal.operation == "DisableKey" else models.PENDING_DELETION)
 
 
 def _unseen_expiry(key_input: ReplacementInput, old: Key, imports: Plan) -> tuple[str, ...]:

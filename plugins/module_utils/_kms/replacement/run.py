@@ -37,11 +37,13 @@ from ..secret.proof import find_evidence
 from ..service import connection
 from ..service.connections import Connect
 from ..service.connections import Connections
+from ..service.errors import WRONG_MATERIAL
 from ..service.errors import AnsibleKMSError
 from ..service.errors import error_fields
 from ..service.errors import refused
 from ..service.errors import unexpected
 from ..service.outcome import Outcome
+from ..service.pacing import CHANGING
 from ..service.pacing import RunInterruptedError
 from ..service.process import Ending
 from . import find
@@ -61,9 +63,6 @@ from .plan import first_refusal
 from .plan import make_replacement_plan
 from .plan import new_key_refusal
 from .plan import refusal_for
-
-CHANGING = (*material_run.CHANGING, "CreateKey", "UpdateAlias", "ScheduleKeyDeletion")
-_OTHER_MATERIAL = "IncorrectKeyMaterialException"
 
 
 def run(
@@ -87,8 +86,7 @@ def run(
         connect,
         check_mode,
         with_diff,
-        external_key_operations.RATES,
-        ending,
+        ending=ending,
     )
 
 
@@ -283,7 +281,7 @@ class ReplacementRun(material_run.KeyRun):
 
     def _was_told_of_other_material(self) -> bool:
         error = self.result.error
-        return self._names_new and self._said is None and bool(error) and (error or {})["code"] == _OTHER_MATERIAL
+        return self._names_new and self._said is None and bool(error) and (error or {})["code"] == WRONG_MATERIAL
 
     def _carry_out(self) -> None:
         replacing = self.replacing

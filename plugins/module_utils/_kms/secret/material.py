@@ -40,7 +40,7 @@ except ImportError:
     HAS_CRYPTOGRAPHY = False
 
 # A PKCS#8 RSA_4096 key in PEM has 3.3 kB; whatever is far longer is no key.
-_LARGEST_FILE = 64 * 1024
+_LARGEST_MATERIAL = 64 * 1024
 
 
 @dataclass(frozen=True)
@@ -102,7 +102,7 @@ def decode_base64(option: str, text: str) -> bytes:
 
 def read_file(path: str, loose: bool) -> bytes:
     """The bytes of key_material_file, read where the module runs. Raises AnsibleKMSError."""
-    return read_private_file("key_material_file", path, loose, _LARGEST_FILE)
+    return read_private_file("key_material_file", path, loose, _LARGEST_MATERIAL)
 
 
 def check(content: bytes, key_spec: str, key: str, region: str = "") -> Secret:
@@ -114,7 +114,7 @@ def check(content: bytes, key_spec: str, key: str, region: str = "") -> Secret:
         return _check_raw(content, key_spec, key, region)
     if not specs.importable(key_spec):
         raise invalid(f"KMS does not import material for the key spec {key_spec} of the key {key}")
-    if key_spec == specs.SM2:
+    if key_spec == models.SM2:
         raise invalid(
             f"material for the SM2 key {key} cannot be wrapped here; wrap it with a tool that knows SM2PKE and give it "
             "as encrypted_key_material with its import_token"

@@ -14,6 +14,8 @@ from collections.abc import Iterator
 from collections.abc import Mapping
 from typing import Any
 
+from ..key.identifiers import KEY_ID_INSIDE_RE
+
 # Base64 (RFC 4648, both alphabets) of 16 bytes has 22 characters before its padding.
 _BASE64_RE = re.compile(r"[A-Za-z0-9+/_-]{22,}=*")
 # What bytes that were read as a text have many of, and texts next to none.
@@ -21,9 +23,8 @@ _RAW_RE = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ud800-\udfff]")
 _RAW = 3
 _HEX_RE = re.compile(r"[0-9A-Fa-f]{32,}")
 _HEX_PAIRS_RE = re.compile(r"(?:[0-9A-Fa-f]{2}[: ]){15,}[0-9A-Fa-f]{2}")
-# What AWS itself makes of such digits: key IDs.
-_KEY_ID_RE = re.compile(r"\b[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}\b|\bmrk-[0-9a-fA-F]{32}\b")
-_MATERIAL_ID_RE = re.compile(r"(?<![0-9A-Fa-f])[0-9A-Fa-f]{64}(?![0-9A-Fa-f])")
+# What AWS itself makes of such digits, beside key IDs: the IDs of materials.
+_MATERIAL_ID_INSIDE_RE = re.compile(r"(?<![0-9A-Fa-f])[0-9A-Fa-f]{64}(?![0-9A-Fa-f])")
 _PATH_RE = re.compile(r"(?:~[a-z0-9_-]*|\.{1,2})?/")
 # The pieces that names are made of.
 _PIECE_RE = re.compile(r"[A-Z]?[a-z]+|[A-Z]+|[0-9]+")
@@ -44,7 +45,7 @@ def resembles_material(text: str) -> bool:
     """
     if "-----BEGIN" in text or len(_RAW_RE.findall(text)) >= _RAW:
         return True
-    text = _KEY_ID_RE.sub("", text).strip()
+    text = KEY_ID_INSIDE_RE.sub("", text).strip()
     if _PATH_RE.match(text) and "\n" not in text:
         return _path_resembles_material(text)
     if _HEX_RE.search(text) or _HEX_PAIRS_RE.search(text):
@@ -111,9 +112,9 @@ def misplaced(spec: Mapping[str, Any], options: Mapping[Any, Any]) -> Iterator[t
 
 def _is_misplaced(name: str, text: str) -> bool:
     if name == "key_material_id":
-        return not _MATERIAL_ID_RE.fullmatch(text) and resembles_material(text)
-    if name == "key_material_description" and not _MATERIAL_ID_RE.fullmatch(text.strip()):
-        text = _MATERIAL_ID_RE.sub("", text)
+        return not _MATERIAL_ID_INSIDE_RE.fullmatch(text) and resembles_material(text)
+    if name == "key_material_description" and not _MATERIAL_ID_INSIDE_RE.fullmatch(text.strip()):
+        text = _MATERIAL_ID_INSIDE_RE.sub("", text)
     return resembles_material(text)
 
 

@@ -43,13 +43,13 @@ from .files import read_private_file
 _SCHEMA = 2
 _COLLECTION = "byok.aws"
 # 10,000 keys take about 60 MB.
-_LARGEST_FILE = 256 * 1024 * 1024
+_LARGEST_PREPARATION = 256 * 1024 * 1024
 # ImportKeyMaterial, EncryptedKeyMaterial and ImportToken.
 _LARGEST_BLOB = 6144
 # A token that runs out between the deletion and the import would leave the key without its material.
 MARGIN = timedelta(minutes=15)
 # Clocks differ, and KMS tells its own in whole seconds.
-_LIFETIME = timedelta(hours=24, minutes=5)
+_TOKEN_LIFETIME = timedelta(hours=24, minutes=5)
 
 
 @dataclass(frozen=True)
@@ -100,7 +100,7 @@ def problem(prepared: Prepared | None, key: Key, path: str, request: Request) ->
 
 
 def _deadline_problem(valid_to: datetime | None, now: datetime) -> str | None:
-    if valid_to is not None and valid_to - now > _LIFETIME:
+    if valid_to is not None and valid_to - now > _TOKEN_LIFETIME:
         return (
             f"damaged or made up: no import token works until {valid_to.isoformat()}, which is over 24 hours from now"
         )
@@ -215,7 +215,7 @@ def read(path: str, loose: bool) -> dict[str, Prepared]:
     Raises AnsibleKMSError for a file that others can read or exchange, that is none, or that is damaged.
     """
     try:
-        return _read(read_private_file("stage_path", path, loose, _LARGEST_FILE))
+        return _read(read_private_file("stage_path", path, loose, _LARGEST_PREPARATION))
     except _DamageError as error:
         raise invalid(f"stage_path {path} {error}; prepare again") from None
 

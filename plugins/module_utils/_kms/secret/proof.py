@@ -22,13 +22,14 @@ from ..key.models import Key
 from ..key.models import Request
 from ..service import connection
 from ..service import operations
+from ..service.errors import INVALID_STATE
+from ..service.errors import NOT_ALLOWED
 from ..service.errors import AnsibleKMSError
 from ..service.errors import invalid
 from .material import Secret
 
-_CHALLENGE_BYTES = 32
 # A proof that the caller may not read, or the key's state forbids, is no proof; everything else is a failure.
-_NO_PROOF_CODES = ("AccessDeniedException", "DisabledException", "KMSInvalidStateException")
+_NO_PROOF_CODES = (*NOT_ALLOWED, INVALID_STATE)
 
 
 def find_evidence(kms: connection.Connection, request: Request, key: Key, secret: Secret | None) -> Evidence:
@@ -73,10 +74,10 @@ def _mac_evidence(kms: connection.Connection, key: Key, secret: Secret) -> Evide
     # GenerateMac works in Enabled only.
     if not key.enabled:
         return NO_EVIDENCE
-    challenge = os.urandom(_CHALLENGE_BYTES)
-    algorithm = key.mac_algorithms[0] if key.mac_algorithms else key.key_spec.replace("HMAC_", "HMAC_SHA_")
+    challenge = os.urandom(models.CHALLENGE_BYTES)
     expected = secret.mac(challenge, specs.HMAC_HASHES[key.key_spec])
-    return _verdict("mac", hmac.compare_digest(expected, operations.generate_mac(kms, key.arn, challenge, algorithm)))
+    answer = operations.generate_mac(kms, key.arn, challenge, key.mac_algorithm)
+    return _verdict("mac", hmac.compare_digest(expected, answer))
 
 
 def _verdict(method: str, same: bool) -> Evidence:

@@ -33,6 +33,8 @@ from ansible_collections.amazon.aws.plugins.module_utils.retries import AWSRetry
 
 from .endpoint import Channel
 from .errors import CONNECTION
+from .errors import NOT_FOUND
+from .errors import THROTTLED
 from .errors import AnsibleKMSError
 from .errors import KMSErrorHandler
 from .errors import error_code
@@ -64,7 +66,7 @@ def now() -> float:
 
 
 # AWSRetry knows none of these.
-TRANSIENT_CODES = ("ThrottlingException", "KMSInternalException", "DependencyTimeoutException", CONNECTION)
+TRANSIENT_CODES = (THROTTLED, "KMSInternalException", "DependencyTimeoutException", CONNECTION)
 
 ATTEMPTS = 8
 FIRST_DELAY = 0.25
@@ -90,7 +92,7 @@ def transient(error: Any) -> bool:
 
 def ambiguous(error: Any) -> bool:
     """Whether a failed call may have been carried out all the same: everything transient but a refusal by the quota."""
-    return transient(error) and error_code(error) != "ThrottlingException"
+    return transient(error) and error_code(error) != THROTTLED
 
 
 def pauses() -> Iterator[float]:
@@ -146,7 +148,7 @@ class Connection:
 
     def call(self, operation: str, **parameters: Any) -> Answer:
         """Make a call, repeating it after a transient failure. Raises AnsibleKMSError."""
-        extra = ("NotFoundException",) if self.young else ()
+        extra = (NOT_FOUND,) if self.young else ()
         return self._translated(operation, kms_retry(self.attempt, extra), parameters)
 
     def call_once(self, operation: str, **parameters: Any) -> Answer:

@@ -37,19 +37,31 @@ MISSING_LIBRARY = "MissingLibrary"
 UNTRUSTED = "UntrustedEndpoint"
 WRONG_ACCOUNT = "WrongAccount"
 
+# Codes of AWS that decide what is done next.
+ACCESS_DENIED = "AccessDeniedException"
+NOT_FOUND = "NotFoundException"
+DISABLED_KEY = "DisabledException"
+INVALID_STATE = "KMSInvalidStateException"
+THROTTLED = "ThrottlingException"
+WRONG_MATERIAL = "IncorrectKeyMaterialException"
+# KMS shows a key to others, or does not have it: a list of keys goes on without it.
+UNSEEN = (ACCESS_DENIED, NOT_FOUND, "InvalidArnException")
+# The caller, or the state of the key, does not allow the call: its failure tells nothing about the key's material.
+NOT_ALLOWED = (ACCESS_DENIED, DISABLED_KEY)
+
 # What to do about AWS's codes. {key} is the key as the caller named it, {permission} the IAM action.
 _ADVICE: dict[str, str] = {
-    "AccessDeniedException": (
+    ACCESS_DENIED: (
         "the credentials lack {permission} on {key}; allow it in the key policy, or in an IAM policy where the key "
         "policy lets IAM decide"
     ),
-    "NotFoundException": (
+    NOT_FOUND: (
         "the key {key} does not exist in this account and Region; check the identifier, the Region and the credentials"
     ),
-    "KMSInvalidStateException": "the key {key} is in a state that does not allow {operation}",
-    "DisabledException": "the key {key} is disabled, which does not allow {operation}; enable it first",
+    INVALID_STATE: "the key {key} is in a state that does not allow {operation}",
+    DISABLED_KEY: "the key {key} is disabled, which does not allow {operation}; enable it first",
     "UnsupportedOperationException": "{operation} is not possible for the key {key}, because of its origin or key spec",
-    "IncorrectKeyMaterialException": (
+    WRONG_MATERIAL: (
         "the material is not the one that belongs to the key {key}; give the very bytes that were imported first, or "
         "put new bytes to work with a rotation or a new key"
     ),
@@ -66,7 +78,7 @@ _ADVICE: dict[str, str] = {
         "material for them"
     ),
     "LimitExceededException": "a limit of KMS is reached for {operation} on the key {key}",
-    "ThrottlingException": (
+    THROTTLED: (
         "KMS throttled {operation} on the key {key} for longer than was waited; run the task again later, or lower the "
         "rate"
     ),
@@ -81,7 +93,7 @@ _ADVICE: dict[str, str] = {
 
 # With these KMS refuses an import, and takes nothing of it.
 _REFUSED_IMPORT = (
-    "IncorrectKeyMaterialException",
+    WRONG_MATERIAL,
     "InvalidCiphertextException",
     "InvalidImportTokenException",
     "ExpiredImportTokenException",
@@ -133,7 +145,7 @@ class AnsibleKMSError(AnsibleAWSError):
 def explained(error: AnsibleKMSError, key_id: str | None) -> str:
     """The sentence of an error on a key as the caller named it: an ARN may be of another account."""
     account = arn_account(key_id) if key_id else None
-    if error.code == "NotFoundException" and account:
+    if error.code == NOT_FOUND and account:
         return f"{error.sentence}; the ARN names the account {account}: the credentials must be of that account"
     return error.sentence
 

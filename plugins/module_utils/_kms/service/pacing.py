@@ -26,27 +26,44 @@ from typing import Callable
 from typing import TypeVar
 
 from .errors import INTERRUPTED
+from .errors import THROTTLED
 from .errors import AnsibleKMSError
 from .errors import invalid
 from .process import Ending
 
-QUOTAS: dict[str, float] = {
+# The operations that change something, and the one that prepares an import.
+_CHANGING: dict[str, float] = {
     "GetParametersForImport": 1,
     "RotateKeyOnDemand": 5,
     "EnableKey": 5,
     "DisableKey": 5,
     "UntagResource": 5,
+    "CreateKey": 5,
+    "ReplicateKey": 5,
+    "CancelKeyDeletion": 5,
+    "CreateAlias": 5,
+    "UpdateAlias": 5,
+    "UpdateKeyDescription": 5,
     "TagResource": 10,
     "ImportKeyMaterial": 15,
     "DeleteImportedKeyMaterial": 15,
+    "ScheduleKeyDeletion": 15,
+    "PutKeyPolicy": 15,
+}
+# Every operation that has a quota which one process can reach, in calls a second.
+QUOTAS: dict[str, float] = {
+    **_CHANGING,
     "ListKeyRotations": 100,
     "ListKeys": 500,
     "ListAliases": 500,
     "GetKeyRotationStatus": 1000,
+    "GetKeyPolicy": 1000,
     "DescribeKey": 2000,
     "GetPublicKey": 2000,
     "ListResourceTags": 2000,
 }
+# A result tells each call of these.
+CHANGING = frozenset(_CHANGING)
 # Other operations (GenerateMac and the like) have quotas far above what one process can send.
 _OTHERS: float = 1000
 # Slower than that, a wait would be longer than any task.
@@ -205,7 +222,7 @@ class Throttle:
 
     def answered(self, operation: str, outcome: str) -> None:
         bucket = self.pacer.bucket(operation)
-        if outcome == "ThrottlingException":
+        if outcome == THROTTLED:
             bucket.throttled()
         elif bucket.factor < 1.0:
             bucket.accepted()

@@ -12,12 +12,12 @@ from typing import Any
 
 import pytest
 from ansible_collections.byok.aws.plugins.module_utils._kms.external_key.models import TOKEN_TAG
-from ansible_collections.byok.aws.plugins.module_utils._kms.external_key.models import USAGES
 from ansible_collections.byok.aws.plugins.module_utils._kms.external_key.models import ExternalKey
 from ansible_collections.byok.aws.plugins.module_utils._kms.external_key.models import ExternalKeyRequest
 from ansible_collections.byok.aws.plugins.module_utils._kms.external_key.models import Found
 from ansible_collections.byok.aws.plugins.module_utils._kms.external_key.models import KeyPlan
 from ansible_collections.byok.aws.plugins.module_utils._kms.external_key.plan import make_plan
+from ansible_collections.byok.aws.plugins.module_utils._kms.key.specs import USAGES
 from ansible_collections.byok.aws.tests.unit.plugins.module_utils._kms.builders import ALIAS
 from ansible_collections.byok.aws.tests.unit.plugins.module_utils._kms.builders import ARN
 from ansible_collections.byok.aws.tests.unit.plugins.module_utils._kms.builders import KEY_ID

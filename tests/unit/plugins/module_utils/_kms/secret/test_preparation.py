@@ -317,7 +317,7 @@ def test_what_json_can_do_is_a_sentence(path: Path, content: bytes, said: str) -
 
 
 def test_a_huge_file_is_not_read(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(preparation, "_LARGEST_FILE", 100)
+    monkeypatch.setattr(preparation, "_LARGEST_PREPARATION", 100)
 
     with pytest.raises(AnsibleKMSError, match=r"stage_path .* has [0-9]+ bytes"):
         preparation.read(str(path), loose=False)
