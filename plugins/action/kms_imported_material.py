@@ -77,6 +77,11 @@ def _allowed(whole, entry):
     return check_type_list((whole.get("allow") or []) if own is None else own)
 
 
+def _holds_plaintext(options):
+    """Whether the options of one key hold plaintext, whole or as components."""
+    return any(one.get("key_material") for one in (options, *(options.get("components") or [])))
+
+
 class ActionModule(ActionBase):
     """The module of the same name, through a pipe."""
 
@@ -158,7 +163,7 @@ class ActionModule(ActionBase):
 
     def _given(self):
         """The options of the task, and those of each of its keys, where they hold plaintext."""
-        return [one for one in (self._task.args, *(self._task.args.get("keys") or [])) if one.get("key_material")]
+        return [one for one in (self._task.args, *(self._task.args.get("keys") or [])) if _holds_plaintext(one)]
 
     def _transfer_problem(self, obstacle, task_vars):
         """Why plaintext must not be sent without a pipe, or None. Where that is allowed, a warning names what stays."""

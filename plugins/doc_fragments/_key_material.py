@@ -31,6 +31,29 @@ options:
       - The file and every directory and symlink on the way to it must belong to root or to the user who runs the module. Group and
         others must not have write access to these directories, except to a directory with the sticky bit, such as C(/tmp).
     type: path
+  components:
+    description:
+      - The material as components (split knowledge), two or more of one length. No single file or option holds the key.
+      - The module first compares each component with its check value. Then it makes the material, the exclusive or of all
+        components, in memory.
+      - The module refuses a component of zeros, and the same component twice.
+      - For a private key, these are the components of its PKCS#8 DER encoding.
+    type: list
+    elements: dict
+    suboptions:
+      key_material:
+        description: The component, as base64. Set either this or O(components[].key_material_file).
+        type: str
+      key_material_file:
+        description: A file with the component, as raw bytes. The same rules as for O(key_material_file) apply.
+        type: path
+      check_value:
+        description:
+          - The check value of the component, 6, 8 or 10 hexadecimal digits.
+          - For 16, 24 or 32 bytes it is the leading bytes of AES-CMAC (NIST SP 800-38B) of a block of 16 zero bytes, as in ANSI
+            X9.24-1:2017. For any other length it is the leading bytes of HMAC-SHA-256, keyed with the component, of the same block.
+        type: str
+        required: true
   key_material_description:
     description:
       - A text that KMS keeps with the material. Up to 215 letters, digits, white space, colons, slashes, underscores, dots and hyphens.

@@ -58,6 +58,21 @@ options:
       key_material_file:
         description: For this key, as in O(key_material_file).
         type: path
+      components:
+        description: For this key, as in O(components).
+        type: list
+        elements: dict
+        suboptions:
+          key_material:
+            description: As in O(components[].key_material).
+            type: str
+          key_material_file:
+            description: As in O(components[].key_material_file).
+            type: path
+          check_value:
+            description: As in O(components[].check_value).
+            type: str
+            required: true
       encrypted_key_material:
         description: For this key, as in O(encrypted_key_material).
         type: str
@@ -321,6 +336,15 @@ EXAMPLES = r"""
     key_id: alias/invoice-signing
     key_material_file: /etc/byok/invoice-signing.pem
 
+- name: Import the material of two custodians, who each have one component
+  byok.aws.kms_imported_material:
+    key_id: alias/vault
+    components:
+      - key_material_file: /etc/byok/vault-1.component
+        check_value: "{{ vault_check_value_1 }}"
+      - key_material_file: /etc/byok/vault-2.component
+        check_value: "{{ vault_check_value_2 }}"
+
 - name: Remove the expiry
   byok.aws.kms_imported_material:
     key_id: alias/payments
@@ -556,6 +580,18 @@ kms_keys:
       returned: when a connection was made
       type: str
       sample: https://kms.us-east-1.amazonaws.com
+    source:
+      description:
+        - Where the material came from, V(inline) (O(key_material)), V(file) (O(key_material_file)), V(components) or V(wrapped).
+        - Not set when no material was given.
+      returned: always
+      type: str
+      sample: file
+    plaintext_seen:
+      description: Whether plaintext material was in the memory of the module.
+      returned: always
+      type: bool
+      sample: true
     regions:
       description:
         - The result for each Region, the primary key first, with C(region) and the fields of RV(kms_keys[]). The fields

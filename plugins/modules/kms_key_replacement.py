@@ -57,6 +57,21 @@ options:
       key_material_file:
         description: For this key, as in O(key_material_file).
         type: path
+      components:
+        description: For this key, as in O(components).
+        type: list
+        elements: dict
+        suboptions:
+          key_material:
+            description: As in O(components[].key_material).
+            type: str
+          key_material_file:
+            description: As in O(components[].key_material_file).
+            type: path
+          check_value:
+            description: As in O(components[].check_value).
+            type: str
+            required: true
       key_material_description:
         description: For this key, as in O(key_material_description).
         type: str
@@ -466,6 +481,18 @@ kms_keys:
       returned: when a connection was made
       type: str
       sample: https://kms.us-east-1.amazonaws.com
+    source:
+      description:
+        - Where the material came from, V(inline) (O(key_material)), V(file) (O(key_material_file)) or V(components).
+        - Not set when no material was given.
+      returned: always
+      type: str
+      sample: file
+    plaintext_seen:
+      description: Whether plaintext material was in the memory of the module.
+      returned: always
+      type: bool
+      sample: true
     error:
       description: What went wrong, for a key that failed.
       returned: always

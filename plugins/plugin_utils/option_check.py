@@ -82,24 +82,25 @@ def _lists(spec: Spec, options: Options) -> Iterator[tuple[str, Spec, Any]]:
 
 
 def _other_shapes(spec: Spec, options: Options) -> Iterator[str]:
-    for name, _inner, value in _lists(spec, options):
+    for name, inner, value in _lists(spec, options):
         if not (isinstance(value, list) and all(isinstance(one, Mapping) for one in value)):
             yield f"{name} has to be a list of dictionaries"
+            continue
+        for one in value:
+            yield from (f"in {name}, {problem}" for problem in _other_shapes(inner, one))
 
 
 def _unknown(spec: Spec, options: Options) -> Iterator[str]:
-    names = sorted({shown(name) for name in options if name not in named_options(spec)})
-    names += sorted(
-        {
-            f"{shown(name)} in {outer}"
-            for outer, inner, entries in _lists(spec, options)
-            for one in entries
-            for name in one
-            if name not in named_options(inner)
-        }
-    )
+    """One sentence about every option that is not known; those of the task first."""
+    names = list(dict.fromkeys(_unknown_names(spec, options)))
     if names:
         yield f"there is no option {' and no option '.join(names)}"
+
+
+def _unknown_names(spec: Spec, options: Options) -> Iterator[str]:
+    yield from sorted({shown(name) for name in options if name not in named_options(spec)})
+    for outer, inner, entries in _lists(spec, options):
+        yield from sorted({f"{name} in {outer}" for one in entries for name in _unknown_names(inner, one)})
 
 
 def _wrong(spec: Spec, options: Options) -> Iterator[str]:

@@ -28,6 +28,7 @@ import pytest
 import yaml
 from cryptography.hazmat.primitives import serialization
 from materials import b64
+from materials import check_value
 from materials import create_key
 from materials import import_elsewhere
 from materials import material
@@ -119,12 +120,22 @@ SETTINGS: dict[str, Setting] = {
     "kms_imported_material": Setting(
         keys={
             "alias/payments": (SYMMETRIC, None),
+            "alias/vault": (SYMMETRIC, None),
             "alias/payments-rotated": (SYMMETRIC, "old"),
             "alias/invoice-signing": ("RSA_2048", None),
             "alias/everywhere": (SYMMETRIC, "payments"),
         },
         replicated=frozenset({"alias/everywhere"}),
-        files={"payments.bin": (SYMMETRIC, "payments"), "invoice-signing.pem": ("RSA_2048", "invoices")},
+        files={
+            "payments.bin": (SYMMETRIC, "payments"),
+            "invoice-signing.pem": ("RSA_2048", "invoices"),
+            "vault-1.component": (SYMMETRIC, "vault 1"),
+            "vault-2.component": (SYMMETRIC, "vault 2"),
+        },
+        values={
+            "vault_check_value_1": check_value(material(SYMMETRIC, "vault 1")),
+            "vault_check_value_2": check_value(material(SYMMETRIC, "vault 2")),
+        },
         written=("evening.json", "evening.journal"),
         variables={
             "payments_key_material": (SYMMETRIC, "payments"),
@@ -136,6 +147,7 @@ SETTINGS: dict[str, Setting] = {
                 True, IMPORT, "Enabled"
             ),
             "Import an RSA private key (PKCS#8, DER or PEM)": Outcome(True, IMPORT, "Enabled"),
+            "Import the material of two custodians, who each have one component": Outcome(True, IMPORT, "Enabled"),
             "Remove the expiry": Outcome(True, IMPORT, "Enabled"),
             "See what a deletion would do": Outcome(True, DELETE, "PendingImport"),
             "Delete the key material, after a proof that the local copy can restore it": Outcome(

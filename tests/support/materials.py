@@ -9,9 +9,11 @@ from __future__ import annotations
 import base64
 import functools
 import hashlib
+import hmac
 import os
 from typing import Any
 
+from cryptography.hazmat.primitives import cmac
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives import keywrap
 from cryptography.hazmat.primitives import serialization
@@ -19,6 +21,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.asymmetric import ed25519
 from cryptography.hazmat.primitives.asymmetric import padding
 from cryptography.hazmat.primitives.asymmetric import rsa
+from cryptography.hazmat.primitives.ciphers import algorithms
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
 RAW = {"SYMMETRIC_DEFAULT": 32, "HMAC_224": 28, "HMAC_256": 32, "HMAC_384": 48, "HMAC_512": 64}
@@ -101,6 +104,15 @@ def mark_of(key_id: str, content: bytes, account_id: str = "123456789012") -> st
     """The description that the collection gives to this material in this key."""
     info = f"byok.aws fingerprint 1\0{account_id}\0{key_id}".encode()
     return f"byok:1:{HKDF(hashes.SHA256(), 16, None, info).derive(content).hex()}"
+
+
+def check_value(content: bytes) -> str:
+    """The check value of material, from the libraries alone: AES-CMAC or HMAC-SHA-256 of zeros."""
+    if len(content) in (16, 24, 32):
+        mac = cmac.CMAC(algorithms.AES(content))
+        mac.update(bytes(16))
+        return mac.finalize().hex()[:10].upper()
+    return hmac.digest(content, bytes(16), "sha256").hex()[:10].upper()
 
 
 def create_key(client: Any, key_spec: str = "SYMMETRIC_DEFAULT", **options: Any) -> str:

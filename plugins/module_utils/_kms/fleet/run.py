@@ -215,7 +215,8 @@ def _key_run(connections: Connections, key_input: KeyInput, stage: Stage | None)
     if key_input.request.regions:
         return MultiRegionRun(connections, key_input, stage)
     key_id = key_input.request.key_id
-    return KeyRun(connections.connection(key_id), key_input, Result(key_id), stage)
+    result = Result(key_id, source=key_input.source)
+    return KeyRun(connections.connection(key_id), key_input, result, stage)
 
 
 def _plan(key_run: Run) -> None:

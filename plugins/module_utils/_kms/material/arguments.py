@@ -20,10 +20,24 @@ from ..secret.misplaced import misplaced
 
 Spec = dict[str, Any]
 
-# What can be said of the material of one key, wherever it is imported.
-MATERIAL: Spec = {
+# The ways to give the plaintext of one key.
+PLAINTEXT: Spec = {
     "key_material": {"type": "str", "no_log": True},
     "key_material_file": {"type": "path", "no_log": False},
+    "components": {
+        "type": "list",
+        "elements": "dict",
+        "no_log": False,
+        "options": {
+            "key_material": {"type": "str", "no_log": True},
+            "key_material_file": {"type": "path", "no_log": False},
+            "check_value": {"type": "str", "required": True, "no_log": False},
+        },
+    },
+}
+# What can be said of the material of one key, wherever it is imported.
+MATERIAL: Spec = {
+    **PLAINTEXT,
     "key_material_description": {"type": "str", "no_log": False},
     "valid_to": {"type": "str"},
     "valid_for": {"type": "str"},

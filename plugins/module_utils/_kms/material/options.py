@@ -26,9 +26,11 @@ from ..key.models import Key
 from ..key.models import Request
 from ..secret import preparation
 from ..secret.material import decode_base64
-from ..secret.material import read_file
 from ..secret.preparation import Prepared
 from ..secret.preparation import Wrapped
+from ..secret.sources import PLAINTEXT_OPTIONS
+from ..secret.sources import WRAPPED
+from ..secret.sources import given_plaintext
 from ..service import account
 from ..service.errors import AnsibleKMSError
 from ..service.errors import invalid
@@ -41,7 +43,7 @@ ALL_REGIONS = "all"
 DEFAULT_WAIT_TIMEOUT = 120
 # A rotation took up to 460 seconds on AWS.
 ROTATION_WAIT_TIMEOUT = 600
-_MATERIAL_OPTIONS = ("key_material", "key_material_file", "encrypted_key_material")
+_MATERIAL_OPTIONS = (*PLAINTEXT_OPTIONS, "encrypted_key_material")
 
 
 @dataclass(frozen=True)
@@ -49,17 +51,19 @@ class KeyInput:
     """A request together with the material given for it: content before it is checked, or already wrapped.
 
     given_by: the option that the content comes from, with the path of a file, for messages about the content.
+    source: the kind of that ("inline", "file", "components", "wrapped"), None without material.
     """
 
     request: Request
     content: bytes | None = field(default=None, repr=False)
     wrapped: Wrapped | None = field(default=None, repr=False)
     given_by: str = ""
+    source: str | None = None
 
 
 # An entry that sets one option of a group takes none of the group from the top level.
 _GROUPS = (
-    ("key_material", "key_material_file", "encrypted_key_material", "import_token"),
+    (*_MATERIAL_OPTIONS, "import_token"),
     ("valid_to", "valid_for", "renew_before", "expiration_model"),
     ("key_material_id", "all_materials"),
 )
@@ -153,11 +157,12 @@ def _read_input(options: Mapping[str, Any], key_id: str, region: str | None) -> 
     _check_combinations(options)
     if options.get("stage") == "change":
         # What was prepared is used; the plaintext is not even looked at.
-        return KeyInput(_request(options, key_id, "prepared"))
-    content = _content(options)
-    wrapped = _wrapped(options)
-    offered = "plaintext" if content is not None else "wrapped" if wrapped else None
-    return KeyInput(_request(options, key_id, offered), content, wrapped, _given_by(options))
+        return KeyInput(_request(options, key_id, "prepared"), source=WRAPPED)
+    given, wrapped = given_plaintext(options), _wrapped(options)
+    if given is not None:
+        return KeyInput(_request(options, key_id, "plaintext"), given.content, None, given.given_by, given.source)
+    offered = "wrapped" if wrapped else None
+    return KeyInput(_request(options, key_id, offered), None, wrapped, source=WRAPPED if wrapped else None)
 
 
 def _check_stage(options: Mapping[str, Any]) -> None:
@@ -167,7 +172,7 @@ def _check_stage(options: Mapping[str, Any]) -> None:
     if mode == "change" and state not in ("reimported", "present"):
         raise invalid(f"stage change goes with the states reimported and present only, not with {state}")
     if mode == "prepare" and options.get("encrypted_key_material") is not None:
-        raise invalid("stage prepare wraps the material itself; give key_material or key_material_file")
+        raise invalid("stage prepare wraps the material itself; give key_material, key_material_file or components")
 
 
 def _given(options: Mapping[str, Any], *names: str) -> list[str]:
@@ -184,7 +189,7 @@ def _check_combinations(options: Mapping[str, Any]) -> None:
             "encrypted_key_material and import_token go together; both come from one set of import parameters"
         )
     if state != "absent" and not material and options.get("stage") != "change":
-        raise invalid(f"state {state} needs the material: key_material, key_material_file or encrypted_key_material")
+        raise invalid(f"state {state} needs the material: {', '.join(PLAINTEXT_OPTIONS)} or encrypted_key_material")
     if state == "absent":
         _check_absent(options)
     _check_expiry(options)
@@ -200,7 +205,8 @@ def _check_absent(options: Mapping[str, Any]) -> None:
         raise invalid("key_material_id and all_materials exclude each other")
     if options.get("encrypted_key_material"):
         raise invalid(
-            "wrapped material proves nothing before a deletion; give key_material or key_material_file, or none"
+            "wrapped material proves nothing before a deletion; give key_material, key_material_file or components, "
+            "or none"
         )
 
 
@@ -216,20 +222,6 @@ def _check_expiry(options: Mapping[str, Any]) -> None:
         raise invalid(f"expiration_model {EXPIRES} needs valid_to or valid_for")
     if options.get("all_materials") and options["state"] != "absent":
         raise invalid("all_materials goes with state absent only")
-
-
-def _content(options: Mapping[str, Any]) -> bytes | None:
-    if options.get("key_material") is not None:
-        return decode_base64("key_material", options["key_material"])
-    if options.get("key_material_file") is not None:
-        return read_file(options["key_material_file"], LOOSE_FILE in allowed(options))
-    return None
-
-
-def _given_by(options: Mapping[str, Any]) -> str:
-    if options.get("key_material") is None and options.get("key_material_file") is not None:
-        return f"key_material_file {options['key_material_file']}"
-    return "key_material"
 
 
 def _wrapped(options: Mapping[str, Any]) -> Wrapped | None:

@@ -144,7 +144,11 @@ class MultiRegionRun:
     def _add(self, key_input: KeyInput, region: str) -> None:
         kms = self.connections.connection(key_input.request.key_id, region)
         key_run = KeyRun(
-            kms, key_input, Result(key_input.request.key_id), self.stage, primary_steps=self._primary_steps()
+            kms,
+            key_input,
+            Result(key_input.request.key_id, source=key_input.source),
+            self.stage,
+            primary_steps=self._primary_steps(),
         )
         key_run.plan()
         self.members.append(key_run)
@@ -208,7 +212,8 @@ class MultiRegionRun:
     @property
     def result(self) -> Result:
         if self._failure is not None or not self.members:
-            return at_endpoint(failed_result(self.key_input.request, self._failure), self._kms)
+            failed = replace(failed_result(self.key_input.request, self._failure), source=self.key_input.source)
+            return at_endpoint(failed, self._kms)
         return combined(self.key_input.request.key_id, [key_run.result for key_run in self.members])
 
     @property

@@ -21,6 +21,9 @@ from ..key.models import Evidence
 from ..key.models import Expiration
 from ..key.models import Key
 from ..key.transitions import UNNAMED
+from ..secret.sources import COMPONENTS
+from ..secret.sources import FILE
+from ..secret.sources import INLINE
 from ..service import connection
 from ..service.texts import printable
 
@@ -65,6 +68,12 @@ class Result:
     regions: tuple[Result, ...] = ()
     replacement: Replacement | None = None
     endpoint_url: str | None = None
+    source: str | None = None
+
+    @property
+    def plaintext_seen(self) -> bool:
+        """Whether plaintext material was in this process."""
+        return self.source in (INLINE, FILE, COMPONENTS)
 
     @property
     def region(self) -> str:
@@ -132,6 +141,8 @@ def entry(result: Result) -> dict[str, Any]:
         cut_off=key.cut_off or None if key is not None else None,
         calls=list(result.calls),
         endpoint_url=result.endpoint_url,
+        source=result.source,
+        plaintext_seen=result.plaintext_seen,
         error=result.error,
     )
     if result.replacement:

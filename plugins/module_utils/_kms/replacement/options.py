@@ -18,6 +18,7 @@ from ..material.options import KeyInput
 from ..material.options import called
 from ..material.options import merge
 from ..material.options import read_inputs
+from ..secret.sources import PLAINTEXT_OPTIONS
 from ..service.errors import AnsibleKMSError
 from ..service.errors import invalid
 
@@ -52,8 +53,8 @@ def read_replacements(options: Mapping[str, Any], region: str | None) -> list[Re
 
 
 def _problems(options: Mapping[str, Any]) -> Iterator[str]:
-    if options.get("key_material") is None and options.get("key_material_file") is None:
-        yield "the material of the new key is needed: key_material or key_material_file"
+    if all(options.get(name) is None for name in PLAINTEXT_OPTIONS):
+        yield "the material of the new key is needed: key_material, key_material_file or components"
     window = window_problem(options.get("pending_window"))
     if window:
         yield window
@@ -67,6 +68,7 @@ def _completed(key_input: KeyInput, options: Mapping[str, Any], region: str | No
         key_input.request,
         key_input.content,
         given_by=key_input.given_by,
+        source=key_input.source,
         aliases=_aliases(key_input.request.key_id, options, region),
         old_key=options.get("old_key") or LEAVE,
         pending_window=DEFAULT_WINDOW if window is None else window,

@@ -103,7 +103,7 @@ class ReplacementRun(material_run.KeyRun):
     """One key's way through a module call. No phase raises AnsibleKMSError: a failure is a result with an error."""
 
     def __init__(self, kms: connection.Connection, desired: ReplacementInput, creator: KeyCreator) -> None:
-        super().__init__(kms, desired, Result(desired.request.key_id, replacement=Replacement()))
+        super().__init__(kms, desired, Result(desired.request.key_id, replacement=Replacement(), source=desired.source))
         self.desired = desired
         self.creator = creator
         self.replacing: ReplacementExecutor | None = None

@@ -14,9 +14,9 @@ from typing import Any
 from typing import Callable
 
 from ..key.identifiers import arn_account
+from .connection import KMSErrorHandler
 from .errors import WRONG_ACCOUNT
 from .errors import AnsibleKMSError
-from .errors import KMSErrorHandler
 from .errors import invalid
 
 # Asks STS for the account of the credentials (GetCallerIdentity); raises botocore's exceptions.

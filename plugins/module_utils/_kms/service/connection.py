@@ -29,6 +29,7 @@ from dataclasses import dataclass
 from dataclasses import field
 
 from ansible_collections.amazon.aws.plugins.module_utils.cloud import BackoffIterator
+from ansible_collections.amazon.aws.plugins.module_utils.errors import AWSErrorHandler
 from ansible_collections.amazon.aws.plugins.module_utils.retries import AWSRetry
 
 from .endpoint import Channel
@@ -36,7 +37,6 @@ from .errors import CONNECTION
 from .errors import NOT_FOUND
 from .errors import THROTTLED
 from .errors import AnsibleKMSError
-from .errors import KMSErrorHandler
 from .errors import error_code
 from .pacing import POOL_SIZE
 from .pacing import Pacer
@@ -73,6 +73,12 @@ FIRST_DELAY = 0.25
 LONGEST_DELAY = 10
 
 F = TypeVar("F", bound=Callable[..., Any])
+
+
+class KMSErrorHandler(AWSErrorHandler):
+    """amazon.aws's handler, raising our exception. Descriptions never name an argument: some hold secrets."""
+
+    _CUSTOM_EXCEPTION: Any = AnsibleKMSError
 
 
 class KMSRetry(AWSRetry):

@@ -17,9 +17,6 @@ try:
 except ImportError:
     _CONNECTION_ERRORS = ()
 
-from ansible_collections.amazon.aws.plugins.module_utils.errors import AWSErrorHandler
-from ansible_collections.amazon.aws.plugins.module_utils.exceptions import AnsibleAWSError
-
 from ..key.identifiers import arn_account
 from .texts import printable
 
@@ -100,10 +97,11 @@ _REFUSED_IMPORT = (
 )
 
 
-class AnsibleKMSError(AnsibleAWSError):
+class AnsibleKMSError(Exception):
     """A failure on one key. Beside the sentence it keeps AWS's own code, text and request ID.
 
-    No text of it has a character that a terminal would act upon.
+    No text of it has a character that a terminal would act upon. It has the constructor of amazon.aws's
+    AnsibleAWSError, without being one: where material is wrapped offline there is no amazon.aws.
 
     Attributes:
         code: AWS's error code, or one of the codes of this module.
@@ -111,7 +109,9 @@ class AnsibleKMSError(AnsibleAWSError):
     """
 
     def __init__(self, message: str | None = None, exception: Exception | None = None, **kwargs: Any) -> None:
-        super().__init__(message=message and printable(message), exception=exception, **kwargs)
+        super().__init__(message)
+        self.message = message and printable(message)
+        self.exception = exception
         self.code: str = kwargs.get("code") or error_code(exception)
         self.operation: str | None = kwargs.get("operation")
         self.key: str = kwargs.get("key") or ""
@@ -170,12 +170,6 @@ def error_fields(error: AnsibleKMSError, message: str, **more: Any) -> dict[str,
         "request_id": error.request_id,
         **more,
     }
-
-
-class KMSErrorHandler(AWSErrorHandler):
-    """amazon.aws's handler, raising our exception. Descriptions never name an argument: some hold secrets."""
-
-    _CUSTOM_EXCEPTION = AnsibleKMSError
 
 
 def error_code(exception: Exception | None) -> str:

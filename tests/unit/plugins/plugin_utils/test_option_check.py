@@ -20,6 +20,7 @@ PER_KEY = {
     "wait_timeout": {"type": "int"},
     "allow": {"type": "list", "elements": "str", "choices": ["this", "that"]},
     "numbers": {"type": "list", "elements": "int"},
+    "parts": {"type": "list", "elements": "dict", "options": {"secret": {"no_log": True}, "file": {"type": "path"}}},
 }
 SPEC = {
     **PER_KEY,
@@ -74,6 +75,12 @@ def test_what_ansible_takes_is_taken(options):
         ),
         # An alias is one of the top level.
         ({"keys": [{"aws_region": WORD}]}, "there is no option aws_region in keys"),
+        ({"keys": [{"parts": [{"sceret": WORD}]}]}, "there is no option sceret in parts in keys"),
+        ({"parts": [{"sceret": WORD}]}, "there is no option sceret in parts"),
+        ({"keys": [{"parts": WORD}]}, "in keys, parts has to be a list of dictionaries"),
+        ({"keys": [{"parts": [WORD]}]}, "in keys, parts has to be a list of dictionaries"),
+        ({"parts": [{"file": [WORD]}]}, "in parts, file has to be a path"),
+        ({"parts": [{"file": "0" * 32}]}, "file in parts holds what looks like key material"),
         ({5: WORD}, "there is no option 5"),
         ({"keys": WORD}, "keys has to be a list of dictionaries"),
         ({"keys": {"key_id": WORD}}, "keys has to be a list of dictionaries"),
@@ -115,6 +122,14 @@ def test_a_name_that_may_be_material_is_not_repeated():
     secret = "0123456789abcdef" * 2
     assert option_problem(SPEC, {secret: "x"}).startswith("there is no option (not shown")
     assert secret not in option_problem(SPEC, {secret: "x", "keys": [{secret: "x"}]})
+
+
+def test_what_is_masked_in_a_list_in_a_list():
+    options = {"keys": [{"parts": [{"secret": WORD, "file": "f"}]}], "parts": [{"secret": WORD}]}
+    assert masked(SPEC, options) == {
+        "keys": [{"parts": [{"secret": MASK, "file": "f"}]}],
+        "parts": [{"secret": MASK}],
+    }
 
 
 def test_masked():

@@ -61,6 +61,8 @@ FIELDS = {
     "unavailable_seconds",
     "request_ids",
     "endpoint_url",
+    "source",
+    "plaintext_seen",
     "error",
 }
 
@@ -77,6 +79,7 @@ def test_an_entry_has_every_field_of_the_contract():
         request_ids=("1-2-3",),
         calls=({"operation": "ImportKeyMaterial"},),
         endpoint_url="https://kms.eu-central-1.amazonaws.com",
+        source="components",
     )
     assert entry(result) == {
         "key_id": KEY_ID,
@@ -102,6 +105,8 @@ def test_an_entry_has_every_field_of_the_contract():
         "cut_off": None,
         "calls": [{"operation": "ImportKeyMaterial"}],
         "endpoint_url": "https://kms.eu-central-1.amazonaws.com",
+        "source": "components",
+        "plaintext_seen": True,
         "error": None,
     }
     assert set(entry(result)) >= FIELDS
