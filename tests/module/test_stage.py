@@ -243,8 +243,8 @@ def test_a_killed_change_is_finished_by_the_next(lab: Lab, path: Path) -> None:
 @pytest.mark.parametrize(
     ("content", "mode", "said"),
     [
-        ("{}", 0o600, "no preparation"),
-        ("not JSON", 0o600, "no preparation"),
+        ("{}", 0o600, "no bundle"),
+        ("not JSON", 0o600, "no bundle"),
         (json.dumps({"collection": "byok.aws", "schema": 1, "keys": [{}]}), 0o600, "earlier version"),
         (json.dumps({"collection": "byok.aws", "schema": 2, "keys": [{}]}), 0o600, "entry 1"),
         ("[" * 200_000, 0o600, "nested too deeply"),

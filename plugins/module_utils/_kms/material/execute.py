@@ -386,7 +386,7 @@ class PlanExecutor:
             raise invalid(f"the material for the key {self.request.key_id} is needed, and was not given")
         self._require_right_key(parameters.public_key, wrapping_key_spec)
         blob = self.secret.wrapped_for(parameters.public_key, algorithm)
-        self.wrapped = Wrapped(blob, parameters.import_token, parameters.valid_to)
+        self.wrapped = Wrapped(blob, parameters.import_token, parameters.valid_to, parameters.public_key)
 
     def _require_right_key(self, public_key: bytes, wrapping_key_spec: str) -> None:
         """Raises AnsibleKMSError for a wrapping key that KMS would not have sent, or for an endpoint without proof."""

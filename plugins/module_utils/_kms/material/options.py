@@ -25,11 +25,11 @@ from ..key.models import NEVER
 from ..key.models import Key
 from ..key.models import Request
 from ..secret import preparation
+from ..secret.bundle import WRAPPED
 from ..secret.material import decode_base64
 from ..secret.preparation import Prepared
 from ..secret.preparation import Wrapped
 from ..secret.sources import PLAINTEXT_OPTIONS
-from ..secret.sources import WRAPPED
 from ..secret.sources import given_plaintext
 from ..service import account
 from ..service.errors import AnsibleKMSError

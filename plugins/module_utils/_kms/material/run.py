@@ -29,6 +29,8 @@ from ..key.models import Request
 from ..key.models import Step
 from ..key.transitions import UNNAMED
 from ..secret import preparation
+from ..secret.claims import NO_CLAIMS
+from ..secret.claims import claims_of
 from ..secret.material import Secret
 from ..secret.material import check
 from ..secret.material import require_cryptography
@@ -163,7 +165,9 @@ class KeyRun:
         named = done.key_material_id or evidence.key_material_id or self.key_input.request.key_material_id
         wrapping = wrapping_choice(self.key_input.request, done.key)
         material = named if done.key.symmetric else None
-        return [Prepared(done.key.arn, done.wrapped, wrapping, material, self.key_input.request.key_id)]
+        claims = claims_of(done.secret, done.key.arn, done.key.key_spec) if done.secret else NO_CLAIMS
+        name = self.key_input.request.key_id
+        return [Prepared(done.key.arn, done.key.key_spec, done.wrapped, wrapping, material, name, claims)]
 
     def _interruption(self) -> AnsibleKMSError:
         key_id = self.key_input.request.key_id

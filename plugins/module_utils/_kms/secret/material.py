@@ -24,6 +24,7 @@ from ..service.errors import MISSING_LIBRARY
 from ..service.errors import AnsibleKMSError
 from ..service.errors import invalid
 from . import wrapping
+from .check_value import check_value
 from .files import read_private_file
 
 try:
@@ -61,6 +62,10 @@ class Secret:
     def fingerprint(self, account_id: str, key_id: str) -> str:
         """Which material of a key this is: see fingerprint."""
         return fingerprint(self, account_id, key_id)
+
+    def check_value(self) -> str:
+        """The check value that people compare: see check_value."""
+        return check_value(self.plaintext)
 
     def seal(self, context: str) -> str:
         """What only a holder of this material can make of a context: see sealer."""

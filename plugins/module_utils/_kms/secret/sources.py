@@ -20,7 +20,7 @@ from .material import read_file
 
 # The options that give plaintext, of which one alone is given.
 PLAINTEXT_OPTIONS = ("key_material", "key_material_file", "components")
-INLINE, FILE, COMPONENTS, WRAPPED = "inline", "file", "components", "wrapped"
+INLINE, FILE, COMPONENTS = "inline", "file", "components"
 
 
 @dataclass(frozen=True)

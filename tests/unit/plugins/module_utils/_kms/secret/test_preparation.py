@@ -23,7 +23,9 @@ from ansible_collections.byok.aws.plugins.module_utils._kms.key.models import Ev
 from ansible_collections.byok.aws.plugins.module_utils._kms.key.models import Key
 from ansible_collections.byok.aws.plugins.module_utils._kms.key.models import Material
 from ansible_collections.byok.aws.plugins.module_utils._kms.key.models import Request
+from ansible_collections.byok.aws.plugins.module_utils._kms.secret import bundle
 from ansible_collections.byok.aws.plugins.module_utils._kms.secret import preparation
+from ansible_collections.byok.aws.plugins.module_utils._kms.secret.claims import Claims
 from ansible_collections.byok.aws.plugins.module_utils._kms.service.errors import AnsibleKMSError
 from ansible_collections.byok.aws.tests.unit.plugins.module_utils._kms import builders
 
@@ -37,7 +39,7 @@ DAY = timedelta(hours=24)
 
 def prepared(left: timedelta | None, **other: object) -> preparation.Prepared:
     valid_to = KEY.now + left if left is not None else None
-    plain = preparation.Prepared(KEY.arn, preparation.Wrapped(b"blob", b"token", valid_to), WRAPPING, ID)
+    plain = preparation.Prepared(KEY.arn, KEY.key_spec, preparation.Wrapped(b"blob", b"token", valid_to), WRAPPING, ID)
     return replace(plain, **other)  # type: ignore[arg-type]
 
 
@@ -109,7 +111,11 @@ def test_what_is_written_is_read_again_and_replaces_what_was_there(tmp_path: Pat
     path = tmp_path / "stage"
     path.write_text("older")
     path.chmod(0o644)
-    kept = [prepared(minutes(60), name="alias/k"), prepared(None, key_arn=OTHER_ARN, key_material_id=None)]
+    claims = Claims("0" * 32, "0123456789", b"proof")
+    kept = [
+        prepared(minutes(60), name="alias/k", claims=claims),
+        prepared(None, key_arn=OTHER_ARN, key_material_id=None),
+    ]
 
     preparation.write(str(path), kept)
 
@@ -133,7 +139,7 @@ def test_a_failed_write_leaves_the_older_file(tmp_path: Path, monkeypatch: pytes
     def full(_descriptor: int) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(preparation.os, "fsync", full)
+    monkeypatch.setattr(bundle.os, "fsync", full)
     with pytest.raises(AnsibleKMSError, match="No space left on device"):
         preparation.write(str(path), [])
 
@@ -149,7 +155,7 @@ def test_the_digest_is_that_of_the_canonical_json() -> None:
     entry = {"valid_to": None, "key_arn": '\u00fc"\n\u2028/', "digest": "sha256:0", "a": "1"}
     canonical = b'{"a":"1","key_arn":"\xc3\xbc\\"\\n\xe2\x80\xa8/","valid_to":null}'
 
-    assert preparation.digest(entry) == "sha256:" + hashlib.sha256(canonical).hexdigest()
+    assert bundle.digest(entry) == "sha256:" + hashlib.sha256(canonical).hexdigest()
 
 
 # -- damage ------------------------------------------------------------------------------------------------------------
@@ -168,7 +174,8 @@ def refusal(path: Path) -> str:
     with pytest.raises(AnsibleKMSError) as caught:
         preparation.read(str(path), loose=False)
     message = str(caught.value)
-    assert message.startswith(f"stage_path {path} ") and message.endswith("; prepare again")
+    assert message.startswith(f"stage_path {path} ")
+    assert message.endswith(("; prepare again", "; wrap it first (kms_wrap_key_material)"))
     return message
 
 
@@ -194,7 +201,7 @@ def change(path: Path, edit: Callable[[dict[str, Any]], object], signed: bool = 
     edit(document)
     if signed:
         for entry in document["keys"]:
-            entry["digest"] = preparation.digest(entry)
+            entry["digest"] = bundle.digest(entry)
     path.write_text(json.dumps(document))
 
 
@@ -219,6 +226,12 @@ def test_swapped_fields_are_found(path: Path, name: str) -> None:
         ("wrapping_algorithm", "RSAES_OAEP_SHA_1"),
         ("wrapping_key_spec", "RSA_2048"),
         ("encrypted_key_material", "QUFB"),
+        ("public_key", "QUFB"),
+        ("proof", "QUFB"),
+        ("check_value", "0123456789"),
+        ("fingerprint", "0" * 32),
+        ("key_spec", "HMAC_256"),
+        ("state", "requested"),
         ("import_token", "QUFB"),
     ],
 )
@@ -247,10 +260,10 @@ def document(**changed: object) -> Callable[[dict[str, Any]], object]:
         (document(schema=2.0), "a number where none belongs"),
         (document(schema=float("nan")), "a number where none belongs"),
         (document(schema=10**30), "has another schema than 2"),
-        (document(collection="other.aws"), "holds no preparation"),
-        (document(collection=["byok.aws"]), "holds no preparation"),
-        (document(keys={}), "holds no preparation"),
-        (document(keys=None), "holds no preparation"),
+        (document(collection="other.aws"), "holds no bundle"),
+        (document(collection=["byok.aws"]), "holds no bundle"),
+        (document(keys={}), "holds no bundle"),
+        (document(keys=None), "holds no bundle"),
         (document(keys=[None]), "entry 1 has other fields"),
         (document(keys=[[]]), "entry 1 has other fields"),
         (fields(proved=True), "entry 2 has other fields"),
@@ -260,7 +273,7 @@ def document(**changed: object) -> Callable[[dict[str, Any]], object]:
         (fields(import_token=None), "import_token of entry 2 (arn:"),
         (fields(key_arn={}), "key_arn of entry 2 is no text"),
         (fields(digest=None), "digest of entry 2 (arn:"),
-        (lambda found: found["keys"].append(found["keys"][0]), "two preparations of the key arn:"),
+        (lambda found: found["keys"].append(found["keys"][0]), "two entries of the key arn:"),
     ],
 )
 def test_what_is_no_preparation_is_refused(path: Path, edit: Callable[[dict[str, Any]], object], said: str) -> None:
@@ -283,12 +296,25 @@ def test_what_is_no_preparation_is_refused(path: Path, edit: Callable[[dict[str,
         ({"encrypted_key_material": "QUFB\n"}, "encrypted_key_material of entry 2 (arn:"),
         ({"import_token": "QUFB" * 2049}, "import_token of entry 2 (arn:"),
         ({"import_token": "\u00e9"}, "import_token of entry 2 (arn:"),
+        ({"check_value": "abcdef0123"}, "check_value of entry 2 (arn:"),
+        ({"check_value": ""}, "check_value of entry 2 (arn:"),
+        ({"fingerprint": "A" * 32}, "fingerprint of entry 2 (arn:"),
+        ({"key_spec": "ML_DSA_44"}, "key_spec of entry 2 (arn:"),
+        ({"wrapping_algorithm": "ROT13"}, "wrapping_algorithm of entry 2 (arn:"),
+        ({"wrapping_key_spec": "RSA_1024"}, "wrapping_key_spec of entry 2 (arn:"),
+        ({"state": "imported"}, "state of entry 2 (arn:"),
+        ({"state": "requested"}, "state of entry 2 (arn:"),
+        ({"encrypted_key_material": None}, "state of entry 2 (arn:"),
+        ({"encrypted_key_material": None, "state": "requested", "public_key": None}, "state of entry 2 (arn:"),
+        ({"encrypted_key_material": None, "state": "requested", "public_key": "QUFB"}, "no wrapped material for arn:"),
+        ({"public_key": ""}, "public_key of entry 2 (arn:"),
+        ({"proof": "QUFB\n"}, "proof of entry 2 (arn:"),
         ({"key_arn": "arn:aws:kms:eu-central-1:111122223333:alias/a"}, "key_arn of entry 2 is no ARN"),
         ({"key_arn": "\x1b[2J\ud800"}, "key_arn of entry 2 is no ARN"),
         ({"key_arn": KEY.arn + "\n"}, "key_arn of entry 2 is no ARN"),
     ],
 )
-def test_a_digest_that_fits_lets_no_nonsense_pass(path: Path, edit: Mapping[str, str], said: str) -> None:
+def test_a_digest_that_fits_lets_no_nonsense_pass(path: Path, edit: Mapping[str, str | None], said: str) -> None:
     change(path, fields(**edit), signed=True)
 
     assert said in refusal(path)
@@ -303,11 +329,11 @@ def test_a_digest_that_fits_lets_no_nonsense_pass(path: Path, edit: Mapping[str,
         (b'{"schema": 2, "collection": "byok.aws", "keys": [], "schema": 2}', "gives a field twice"),
         (b'{"schema": 1e999}', "a number where none belongs"),
         (b'{"schema": -Infinity}', "a number where none belongs"),
-        (b'{"schema": ' + b"9" * 100_000 + b"}", "holds no preparation"),
+        (b'{"schema": ' + b"9" * 100_000 + b"}", "holds no bundle"),
         (b"\xff\xfe", "not JSON"),
         (b"\x00", "not JSON"),
-        (b"null", "holds no preparation"),
-        (b'"byok.aws"', "holds no preparation"),
+        (b"null", "holds no bundle"),
+        (b'"byok.aws"', "holds no bundle"),
     ],
 )
 def test_what_json_can_do_is_a_sentence(path: Path, content: bytes, said: str) -> None:
@@ -317,7 +343,7 @@ def test_what_json_can_do_is_a_sentence(path: Path, content: bytes, said: str) -
 
 
 def test_a_huge_file_is_not_read(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(preparation, "_LARGEST_PREPARATION", 100)
+    monkeypatch.setattr(bundle, "_LARGEST_BUNDLE", 100)
 
     with pytest.raises(AnsibleKMSError, match=r"stage_path .* has [0-9]+ bytes"):
         preparation.read(str(path), loose=False)
@@ -335,7 +361,7 @@ def test_it_is_neither_read_nor_written_where_others_can_exchange_it(path: Path)
 
 
 def test_a_file_of_another_user_is_not_replaced(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(preparation, "owner_problem", lambda *_arguments: "it belongs to another user")
+    monkeypatch.setattr(bundle, "owner_problem", lambda *_arguments: "it belongs to another user")
 
     with pytest.raises(AnsibleKMSError, match="it belongs to another user"):
         preparation.check_writable(str(path))
