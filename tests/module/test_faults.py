@@ -138,7 +138,9 @@ def assert_left_in_order(
     done = "DeleteImportedKeyMaterial" in begun and case.options.get("state") == "absent"
     assert state == ("PendingImport" if done else before), where
     assert key_id in result["msg"] and "Traceback" not in result["_stdout"], where
-    assert result["error"]["code"] and result["error"]["message"] == result["msg"], where
+    error = result["error"]
+    healing = f"; to heal it: {error['heal_command']}" if error["heal_command"] else ""
+    assert error["code"] and result["msg"] == error["message"] + healing, where
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: f"{case.name} {case.spec}")

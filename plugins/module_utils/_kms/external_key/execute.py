@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Mapping
 from collections.abc import Sequence
 from dataclasses import dataclass
 from dataclasses import field
@@ -16,12 +17,15 @@ from typing import Callable
 
 from ..key import models
 from ..key.identifiers import arn_in
+from ..key.models import StepRecord
+from ..key.models import carried_out
 from ..key.specs import DELETION_WINDOW
 from ..service import connection
 from ..service import operations
 from ..service import waiters
 from ..service.connection import ATTEMPTS
 from ..service.connection import ambiguous
+from ..service.connection import attempted
 from ..service.connection import pauses
 from ..service.connection import transient
 from ..service.errors import ACCESS_DENIED
@@ -55,7 +59,8 @@ Connect = Callable[[str], Any]
 class KeyExecutor:
     """The run of one plan: what was done, and how the key is known to be at this moment.
 
-    connect: a client for another Region. replicated: the Regions in which this run has made a replica.
+    connect: a client for another Region. records: every attempt at a changing call, in order. left: the steps that were
+    not reached yet. replicated: the Regions in which this run has made a replica.
     """
 
     kms: connection.Connection
@@ -63,22 +68,31 @@ class KeyExecutor:
     found: Found
     plan: KeyPlan
     connect: Connect
-    done: list[str] = field(default_factory=list)
-    request_ids: list[str] = field(default_factory=list)
+    records: list[StepRecord] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
     replicated: list[str] = field(default_factory=list)
     key: ExternalKey | None = None
     made_here: bool = False
+    left: list[KeyStep] = field(default_factory=list)
+
+    @property
+    def done(self) -> tuple[str, ...]:
+        """The changing operations that KMS carried out, in order."""
+        return tuple(step.operation for step in carried_out(self.records))
 
     def run(self) -> None:
         """Raises AnsibleKMSError; what was done until then stays in done."""
         self.key = self.found.key
         with self.kms.throttle.committing():
-            steps = list(self.plan.steps)
-            while steps:
-                step = steps.pop(0)
-                if self._step(step):
-                    steps = self._planned_again()
+            self.left = list(self.plan.steps)
+            while self.left:
+                step, sent = self.left[0], len(self.records)
+                try:
+                    again = self._step(step)
+                except BaseException:
+                    self.left = self.left[len(self.records) > sent :]
+                    raise
+                self.left = self._planned_again() if again else self.left[1:]
             if self.request.wait and self.done:
                 self._confirm()
         for region in self.replicated if self.request.wait else ():
@@ -190,17 +204,16 @@ class KeyExecutor:
         request, doubt = key_operations.request_of(step, arn), False
         for number, pause in enumerate(pauses(), start=1):
             try:
-                answer = self.kms.call_once(step.operation, **request)
+                answer = self._attempt(step, request)
             except AnsibleKMSError as error:
                 doubt = doubt or ambiguous(error.exception)
                 if doubt and self._recognised(seen):
-                    self._carried_out(step, "")
+                    self._carried_out(step)
                     return {}
                 if number >= ATTEMPTS or not self._worth_repeating(step, error, doubt):
                     raise
                 time.sleep(pause)
                 continue
-            self._carried_out(step, self.kms.calls[-1].request_id or "")
             return answer
         raise AssertionError("pauses never end")
 
@@ -218,9 +231,23 @@ class KeyExecutor:
             return self.request.wait and "Policy" in step.parameters
         return doubt and step.operation in _ONCE_ONLY and error.code in _SAID_BY_A_REPETITION
 
-    def _carried_out(self, step: KeyStep, request_id: str) -> None:
-        self.done.append(step.operation)
-        self.request_ids.append(request_id)
+    def _attempt(self, step: KeyStep, request: Mapping[str, Any]) -> connection.Answer:
+        """Make the call once, and note it."""
+        sent, failure = len(self.kms.calls), None
+        planned = step.record(self.kms.region, apply(self.key, step).key_state if self.key else None)
+        try:
+            return self.kms.call_once(step.operation, **request)
+        except AnsibleKMSError as error:
+            failure = error
+            raise
+        finally:
+            self.records += [attempted(planned, call, failure) for call in self.kms.calls[sent:]]
+
+    def _carried_out(self, step: KeyStep) -> None:
+        """Note that a call was carried out of which no answer, or a refusal of its repetition, came."""
+        lost = [number for number, one in enumerate(self.records) if one.outcome == models.LOST]
+        number = lost[-1] if lost and self.records[lost[-1]].operation == step.operation else len(self.records) - 1
+        self.records[number] = replace(self.records[number], outcome=models.SUCCEEDED)
 
     def _seen_by(self, step: KeyStep) -> Callable[[], bool]:
         """How to see that a step was carried out. What may be repeated without harm need not be seen."""

@@ -15,6 +15,7 @@ from datetime import timedelta
 from typing import Any
 
 from ..key import models
+from ..key.models import StepRecord
 from ..key.specs import DEFAULT_WINDOW
 from ..key.specs import HMAC_HASHES
 
@@ -119,10 +120,31 @@ class Found:
 
 @dataclass(frozen=True)
 class KeyStep:
-    """One changing call, without the member that names the key."""
+    """One changing call, without the member that names the key. purpose: what it is for, in a word for results."""
 
     operation: str
     parameters: Mapping[str, Any] = field(default_factory=dict)
+    purpose: str = ""
+
+    def record(self, region: str, key_state: str | None = None) -> StepRecord:
+        """The call as a result tells of it before it is made."""
+        return StepRecord(self.operation, self.purpose or _PURPOSES[self.operation], region, key_state=key_state)
+
+
+_PURPOSES = {
+    "CancelKeyDeletion": "cancel deletion",
+    "CreateAlias": "name",
+    "CreateKey": "create",
+    "DisableKey": "disable",
+    "EnableKey": "enable",
+    "PutKeyPolicy": "set policy",
+    "ReplicateKey": "replicate",
+    "ScheduleKeyDeletion": "schedule",
+    "TagResource": "tag",
+    "UntagResource": "untag",
+    "UpdateAlias": "move",
+    "UpdateKeyDescription": "describe",
+}
 
 
 @dataclass(frozen=True)

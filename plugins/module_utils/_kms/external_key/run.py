@@ -16,6 +16,9 @@ from typing import Callable
 
 from ..key.expiry import instant
 from ..key.models import ENABLED
+from ..key.models import StepRecord
+from ..key.models import carried_out
+from ..key.models import told_steps
 from ..service import connection
 from ..service.account import Identify
 from ..service.errors import ACCESS_DENIED
@@ -24,6 +27,7 @@ from ..service.errors import AnsibleKMSError
 from ..service.errors import error_fields
 from ..service.errors import explained
 from ..service.errors import refused
+from ..service.errors import told
 from ..service.errors import unexpected
 from ..service.outcome import Outcome
 from ..service.pacing import Pacer
@@ -68,13 +72,22 @@ class KeyResult:
     name: str
     before: ExternalKey | None = None
     after: ExternalKey | None = None
-    operations: tuple[str, ...] = ()
-    request_ids: tuple[str, ...] = ()
+    steps: tuple[StepRecord, ...] = ()
     new_replica_regions: tuple[str, ...] = ()
     moved_from: str | None = None
     skip_reason: str | None = None
     warnings: tuple[str, ...] = ()
     error: dict[str, Any] | None = None
+
+    @property
+    def operations(self) -> tuple[str, ...]:
+        """The changing operations that were carried out, or would be, in order."""
+        return tuple(step.operation for step in told_steps(self.steps, self.error is not None))
+
+    @property
+    def request_ids(self) -> tuple[str, ...]:
+        """Those of the operations, in the same order."""
+        return tuple(step.request_id or "" for step in carried_out(self.steps))
 
 
 def run(
@@ -114,7 +127,7 @@ def _managed(
         plan = make_plan(request, found, datetime.now(timezone.utc), kms.region)
         if plan.refusal:
             raise refused(plan.refusal)
-        result = _predicted(result, plan)
+        result = _predicted(result, plan, kms.region)
         if check_mode or not plan.steps:
             return result
         executor = KeyExecutor(kms, request, found, plan, connect)
@@ -129,14 +142,14 @@ def _managed(
     return _executed(result, executor)
 
 
-def _predicted(result: KeyResult, plan: KeyPlan) -> KeyResult:
+def _predicted(result: KeyResult, plan: KeyPlan, region: str) -> KeyResult:
     after = plan.after
     before = result.before
     known = before.replica_regions if before else ()
     return replace(
         result,
         after=after,
-        operations=plan.operations,
+        steps=tuple(step.record(region) for step in plan.steps),
         moved_from=plan.moved_from,
         skip_reason=plan.skip_reason,
         warnings=plan.warnings + _material_warning(result.name, after, known),
@@ -161,14 +174,13 @@ def _material_warning(name: str, after: ExternalKey | None, before: tuple[str, .
 
 def _executed(result: KeyResult, executor: KeyExecutor | None) -> KeyResult:
     if executor is None:
-        return replace(result, operations=(), after=result.before, new_replica_regions=(), moved_from=None)
+        return replace(result, steps=(), after=result.before, new_replica_regions=(), moved_from=None)
     moved = result.moved_from if "UpdateAlias" in executor.done else None
     later = tuple(one for one in executor.plan.warnings if one not in result.warnings)
     return replace(
         result,
         after=executor.key,
-        operations=tuple(executor.done),
-        request_ids=tuple(executor.request_ids),
+        steps=(*executor.records, *(step.record(executor.kms.region) for step in executor.left)),
         new_replica_regions=tuple(sorted(executor.replicated)),
         moved_from=moved,
         warnings=result.warnings + later + tuple(executor.warnings),
@@ -193,7 +205,7 @@ def _error(
         arn = f" on the key {executor.key.arn}" if executor.key else ""
         again = "" if error.code == INTERRUPTED else "; run the task again, it goes on from there"
         sentence += f"; done until then{arn}: {', '.join(executor.done)}{again}"
-    return error_fields(error, sentence)
+    return error_fields(error, sentence, request.name if request else None)
 
 
 # -- results -----------------------------------------------------------------------------------------------------------
@@ -217,6 +229,9 @@ def entry(result: KeyResult) -> dict[str, Any]:
         "moved_from_key_arn": result.moved_from,
         "skip_reason": result.skip_reason,
         "request_ids": list(result.request_ids),
+        "requested_key_id": result.name,
+        "steps": [step.fields() for step in result.steps],
+        "warnings": list(result.warnings),
         "error": result.error,
     }
 
@@ -248,7 +263,7 @@ def key_fields(key: ExternalKey | None) -> dict[str, Any]:
 def sentence(result: KeyResult) -> str:
     """What became of the key, in one sentence."""
     if result.error:
-        return str(result.error["message"])
+        return told(result.error)
     if not result.operations:
         reason = f" ({result.skip_reason})" if result.skip_reason else ""
         return f"{result.name}: nothing to do{reason}"

@@ -36,7 +36,9 @@ from ..secret.preparation import write
 from ..service.connections import Connect
 from ..service.connections import Connections
 from ..service.errors import AnsibleKMSError
+from ..service.errors import error_fields
 from ..service.errors import invalid
+from ..service.errors import told
 from ..service.errors import unexpected
 from ..service.outcome import Outcome
 from ..service.pacing import each
@@ -127,9 +129,19 @@ def check_misplaced(spec: Spec, options: Mapping[str, Any]) -> None:
 
 def _refused(options: Mapping[str, Any], error: AnsibleKMSError) -> Outcome:
     """The result of a call in which nothing was asked of KMS."""
-    failed = Result(shown(options.get("key_id")), error={"code": error.code, "message": str(error.message)})
-    flat = _flat([failed], options.get("keys") is not None)
-    return Outcome(True, {"changed": False, "msg": error.message, "kms_keys": [], **flat})
+    many = options.get("keys") is not None
+    named = None if many else shown(options.get("key_id"))
+    failed = Result(named or "", error=error_fields(error, str(error.message), named))
+    return Outcome(
+        True,
+        {
+            "changed": False,
+            "msg": told(failed.error or {}, named=error.key_id is None),
+            "kms_keys": [],
+            "error": failed.error,
+            **_flat([failed], many),
+        },
+    )
 
 
 class Fleet:

@@ -12,12 +12,11 @@ from typing import Any
 from typing import Callable
 from typing import TypeVar
 
+from . import models
 from .expiry import instant
 from .models import Key
 
 T = TypeVar("T")
-
-_DELETE, _ROTATE = "DeleteImportedKeyMaterial", "RotateKeyOnDemand"
 
 
 def in_order(parts: Sequence[Sequence[T]], operation: Callable[[T], str]) -> list[T]:
@@ -27,8 +26,8 @@ def in_order(parts: Sequence[Sequence[T]], operation: Callable[[T], str]) -> lis
     last: list[T] = []
     for part in parts:
         names = [operation(one) for one in part]
-        start = names.index(_DELETE) if _DELETE in names else 0
-        end = names.index(_ROTATE) if _ROTATE in names else len(names)
+        start = names.index(models.DELETE_MATERIAL) if models.DELETE_MATERIAL in names else 0
+        end = names.index(models.ROTATE) if models.ROTATE in names else len(names)
         first += part[:start]
         then += part[start:end]
         last += part[end:]

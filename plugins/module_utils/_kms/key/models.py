@@ -9,11 +9,15 @@ Nothing here knows AWS, Ansible or a secret: the bytes of a material never enter
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from collections.abc import Sequence
+from dataclasses import asdict
 from dataclasses import dataclass
 from dataclasses import field
 from dataclasses import replace
 from datetime import datetime
 from datetime import timedelta
+from typing import Any
 
 SYMMETRIC = "SYMMETRIC_DEFAULT"
 # Origin of a key whose material is imported.
@@ -299,7 +303,7 @@ class Step:
     purpose: what the call is for, for the executor and the reader of a report: "delete", "import" (a first import),
     "prove", "restore", "renew" (loaded bytes, new expiry or text), "refresh" (the same for staged bytes), "stage",
     "rotate", "disable", "remember" and "forget" (the tag that outlives a crash), "mark" and "lift" (the tag of a
-    cut-off), "take back" (an import that a cut-off overtook).
+    cut-off), "take back" (an import that a cut-off overtook), "try" (new bytes, while others are staged).
     changes: whether KMS showed something that the call changes; a cut-off also sends deletions to be sure.
     alternatives: further candidates for the same call, tried in turn until KMS accepts one; a refusal changes nothing.
     """
@@ -312,6 +316,53 @@ class Step:
     expiration: Expiration | None = None
     alternatives: tuple[Step, ...] = ()
     changes: bool = True
+
+
+# The calls that decide when a key can be used, and in which order Regions follow each other.
+IMPORT_MATERIAL, DELETE_MATERIAL, ROTATE = "ImportKeyMaterial", "DeleteImportedKeyMaterial", "RotateKeyOnDemand"
+
+# What became of a step. Of a lost one it is not known whether KMS carried it out.
+PLANNED, SUCCEEDED, FAILED, LOST = "planned", "succeeded", "failed", "lost"
+
+
+@dataclass(frozen=True)
+class StepRecord:
+    """One changing call as a result tells of it: an attempt that was made, or a step that was not reached.
+
+    started, finished: seconds since the epoch, as in the list of calls: the request went out, and its answer came in or
+    was given up. error_code: the code of a failure, of AWS or of this collection. key_state: the state of the key after
+    the call, as KMS is known to change it; of a call that failed, the state that the call was meant to reach.
+    """
+
+    operation: str
+    purpose: str
+    region: str
+    key_material_id: str | None = None
+    request_id: str | None = None
+    started: float | None = None
+    finished: float | None = None
+    outcome: str = PLANNED
+    error_code: str | None = None
+    key_state: str | None = None
+
+    @property
+    def sent(self) -> bool:
+        return self.outcome != PLANNED
+
+    def fields(self) -> dict[str, Any]:
+        """The entry of the list steps in a result."""
+        return asdict(self)
+
+
+def carried_out(steps: Iterable[StepRecord]) -> list[StepRecord]:
+    """The steps that KMS is known to have carried out."""
+    return [step for step in steps if step.outcome == SUCCEEDED]
+
+
+def told_steps(steps: Sequence[StepRecord], failed: bool) -> list[StepRecord]:
+    """The steps that the operations of a result are about: those that were carried out, and before a run the plan."""
+    begun = failed or any(step.sent for step in steps)
+    return carried_out(steps) if begun else list(steps)
 
 
 @dataclass(frozen=True)

@@ -33,6 +33,11 @@ from ..key.models import Material
 from ..key.models import Plan
 from ..key.models import Request
 from ..key.models import Step
+from ..key.models import StepRecord
+from ..key.models import carried_out
+from ..key.outage import outage
+from ..key.outage import record_of
+from ..key.outage import takes_down
 from ..key.transitions import UNNAMED
 from ..key.transitions import apply
 from ..secret.material import Secret
@@ -44,6 +49,7 @@ from ..service import operations
 from ..service import waiters
 from ..service.connection import ATTEMPTS
 from ..service.connection import ambiguous
+from ..service.connection import attempted
 from ..service.connection import pauses
 from ..service.connection import transient
 from ..service.endpoint import require_proved
@@ -78,11 +84,10 @@ class PlanExecutor:
     """The run of one plan on one key: what was done, and how the key is known to be at this moment.
 
     known: after a failure, whether the key's state could be read.
-    done: the changing operations that KMS carried out, in order. lost_at, restored_at: when the answer to the deletion
-    came in, and the answer to the import that ended it (instants of clock.now). before_rotation: what has to be done
-    in other Regions before the rotation is started. changed: whether one of them changed what KMS showed. imported: the
-    IDs of the materials that this run has imported, where KMS names any. unclear: a call failed that KMS may have
-    carried out all the same.
+    steps: every attempt at a changing call, in order. left: the steps of the plan that were not reached yet. usable:
+    whether the key was usable before. before_rotation: what has to be done in other Regions before the rotation is
+    started. changed: whether a call changed what KMS showed. imported: the IDs of the materials that this run has
+    imported, where KMS names any. unclear: a call failed that KMS may have carried out all the same.
     """
 
     kms: connection.Connection
@@ -91,24 +96,29 @@ class PlanExecutor:
     key: Key
     secret: Secret | None = None
     wrapped: Wrapped | None = None
-    done: list[str] = field(default_factory=list)
-    request_ids: list[str] = field(default_factory=list)
+    steps: list[StepRecord] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
     key_material_id: str | None = None
     tagged: bool = True
     known: bool = False
-    lost_at: float | None = None
-    restored_at: float | None = None
     changed: bool = False
     imported: list[str | None] = field(default_factory=list)
     before_rotation: Callable[[], None] | None = None
     unclear: bool = False
-    _was_usable: bool = False
+    usable: bool = field(init=False)
+    left: list[Step] = field(init=False)
     _renewed_token: bool = False
     _planned: tuple[datetime, float, float] = field(init=False)
 
     def __post_init__(self) -> None:
         self._planned = (self.key.now, time.time(), time.monotonic())
+        self.usable = self.key.enabled
+        self.left = list(self.plan.steps)
+
+    @property
+    def done(self) -> tuple[str, ...]:
+        """The changing operations that KMS carried out, in order."""
+        return tuple(step.operation for step in carried_out(self.steps))
 
     def prepare(self) -> None:
         """What interrupts nothing: parameters, wrapping, the steps before a deletion. Raises AnsibleKMSError."""
@@ -118,7 +128,7 @@ class PlanExecutor:
                 self._wrap()
             self._enter(self.plan.preparing)
             for step in self.plan.preparing:
-                self._step(step)
+                self._take(step)
 
     def change(self) -> None:
         """The other steps, then wait until KMS shows the result. Raises AnsibleKMSError."""
@@ -136,7 +146,7 @@ class PlanExecutor:
             for step in self.plan.changing:
                 if step.purpose == "lift":
                     self._require_no_cut_off()
-                self._step(step)
+                self._take(step)
             self._require_no_cut_off()
             self._delete_what_was_not_listed()
         if self.request.wait or self.request.all_materials:
@@ -165,7 +175,7 @@ class PlanExecutor:
 
     def takes_over(self, earlier: PlanExecutor) -> None:
         """Go on after another plan for the same key: what that did is told, too."""
-        self.done, self.request_ids = list(earlier.done), list(earlier.request_ids)
+        self.steps, self.usable = list(earlier.steps), earlier.usable
         self.changed, self.imported = earlier.changed, list(earlier.imported)
         self.warnings = list(earlier.warnings)
         self.before_rotation = earlier.before_rotation
@@ -187,12 +197,26 @@ class PlanExecutor:
 
     @property
     def unavailable_seconds(self) -> float | None:
-        """Between the answer to the deletion and the answer to the import; None when the key stays unusable."""
-        if self.lost_at is None or not self._was_usable:
-            return 0.0
-        return None if self.restored_at is None else round(self.restored_at - self.lost_at, 3)
+        """How long the key could not be used; None when it stays unusable."""
+        found = outage(self.steps, self.usable, self.key.key_state == models.PENDING_IMPORT)
+        return 0.0 if found is None else found.seconds
+
+    @property
+    def _emptied(self) -> bool:
+        """Whether this run has taken the key down, and has to bring it back."""
+        return any(takes_down(step) for step in carried_out(self.steps))
 
     # -- steps ---------------------------------------------------------------------------------------------------------
+
+    def _take(self, step: Step) -> None:
+        """Take the next step of the plan. It counts as reached once a call for it went out."""
+        sent = len(self.steps)
+        try:
+            self._step(step)
+        except BaseException:
+            self.left = self.left[len(self.steps) > sent :]
+            raise
+        self.left = self.left[1:]
 
     def _step(self, step: Step) -> None:
         self.kms.throttle.committed = True
@@ -209,15 +233,12 @@ class PlanExecutor:
     def _delete(self, step: Step) -> None:
         chosen = {"KeyMaterialId": step.key_material_id} if step.key_material_id else {}
         self._require_new(step)
-        self._was_usable = self._was_usable or self.key.enabled
         try:
             self._change(step, {"KeyId": self.key.arn, **chosen})
         except AnsibleKMSError as error:
             if error.code != "ValidationException" or not self._gone(step):
                 raise
         self.key_material_id = self.key_material_id or step.key_material_id
-        if self.key.key_state == models.PENDING_IMPORT:
-            self.lost_at = self.lost_at or connection.now()
 
     def _disable(self, step: Step) -> None:
         if self.key.key_state == models.PENDING_IMPORT:
@@ -341,14 +362,16 @@ class PlanExecutor:
                     raise
 
     def _import_one(self, step: Step) -> None:
-        was_lost, before = self.lost_at is not None, self.key
+        before = self.key
         if step.purpose in _OF_LOADED and not self.imported:
             self._require_unchanged()
-        answer = self._change(step, None, patient=was_lost)
+        answer = self._change(step, None, patient=self._emptied)
         self.imported.append(answer.get("KeyMaterialId") or step.key_material_id)
-        self._check_answer(step, before, answer.get("KeyMaterialId"))
-        if was_lost and self.key.key_state != models.PENDING_IMPORT:
-            self.restored_at = connection.now()
+        try:
+            self._check_answer(step, before, answer.get("KeyMaterialId"))
+        finally:
+            # The answer says which material it was, and with that what the key has become.
+            self._amend(key_material_id=self.imported[-1], key_state=self.key.key_state)
 
     def _comes_before_deletion(self, step: Step) -> bool:
         """Whether this is the proof without which nothing is deleted."""
@@ -425,7 +448,7 @@ class PlanExecutor:
             try:
                 if number > 1:
                     self._look_before_repeating(step)
-                answer = self.kms.call_once(step.operation, **(parameters or self._request_of(step)))
+                answer = self._attempt(step, parameters or self._request_of(step))
             except AnsibleKMSError as error:
                 last = time.monotonic() >= deadline if patient else number >= ATTEMPTS
                 seen = self._after_failure(step, predicted, error, patient, last)
@@ -436,6 +459,22 @@ class PlanExecutor:
             self._carried_out(step, predicted)
             return answer
         raise AssertionError("pauses never end")
+
+    def _attempt(self, step: Step, parameters: dict[str, Any]) -> connection.Answer:
+        """Make the call once, and note it."""
+        sent, planned = len(self.kms.calls), record_of(self.key, step)
+        failure: AnsibleKMSError | None = None
+        try:
+            return self.kms.call_once(step.operation, **parameters)
+        except AnsibleKMSError as error:
+            failure = error
+            raise
+        finally:
+            self.steps += [attempted(planned, call, failure) for call in self.kms.calls[sent:]]
+
+    def _amend(self, **facts: Any) -> None:
+        """Add to the record of the latest call what is known only now."""
+        self.steps[-1] = replace(self.steps[-1], **facts)
 
     def _after_failure(
         self, step: Step, predicted: Key, error: AnsibleKMSError, patient: bool, last: bool
@@ -462,8 +501,12 @@ class PlanExecutor:
     def _carried_out(self, step: Step, predicted: Key) -> None:
         self.key = predicted
         self.changed = self.changed or step.changes
-        self.done.append(step.operation)
-        self.request_ids.append(self.kms.last_request_id(step.operation))
+        lost = [number for number, one in enumerate(self.steps) if one.outcome == models.LOST]
+        latest = self.steps[-1]
+        # A repetition that is refused shows that the call before it was carried out, of which no answer came.
+        repeated = latest.outcome == models.FAILED and lost and _same_call(self.steps[lost[-1]], latest)
+        number = lost[-1] if repeated else len(self.steps) - 1
+        self.steps[number] = replace(self.steps[number], outcome=models.SUCCEEDED)
 
     # -- what others do meanwhile --------------------------------------------------------------------------------------
 
@@ -471,7 +514,7 @@ class PlanExecutor:
         """A failed import may be repeated only into a key that nobody cut off meanwhile. Raises AnsibleKMSError."""
         if step.operation != "ImportKeyMaterial" or self.request.state == "absent":
             return
-        if self.lost_at is None and step.purpose in _OF_LOADED:
+        if not self._emptied and step.purpose in _OF_LOADED:
             self._require_unchanged()
         else:
             # The key is empty by our own deletion, or was from the start: only the mark tells.
@@ -545,7 +588,6 @@ class PlanExecutor:
             step = Step("DeleteImportedKeyMaterial", "take back", key_material_id if self.key.symmetric else None)
             chosen = {"KeyMaterialId": step.key_material_id} if step.key_material_id else {}
             self._change(step, {"KeyId": self.key.arn, **chosen}, patient=True)
-            self.restored_at = None
 
     def _take_back_if_cut_off(self) -> None:
         """After a failure, too, nothing that this run imported stays in a key that was cut off."""
@@ -703,6 +745,10 @@ def wrapping_choice(request: Request, key: Key) -> tuple[str, str]:
     """WrappingAlgorithm and WrappingKeySpec: what was asked for, or the strongest that fits."""
     algorithm = request.wrapping_algorithm or specs.default_wrapping_algorithm(key.key_spec)
     return algorithm, request.wrapping_key_spec or "RSA_4096"
+
+
+def _same_call(one: StepRecord, other: StepRecord) -> bool:
+    return (one.operation, one.purpose) == (other.operation, other.purpose)
 
 
 def _operator() -> str:

@@ -140,7 +140,8 @@ def read_input(options: Mapping[str, Any], region: str | None) -> KeyInput:
     try:
         return _read_input(options, key_id, region)
     except AnsibleKMSError as error:
-        raise AnsibleKMSError(f"key {key_id}: {error.message}", code=error.code) from None
+        error.key_id = key_id
+        raise error from None
 
 
 def called(options: Mapping[str, Any]) -> str:

@@ -21,14 +21,12 @@ from ..key.models import Material
 from ..key.models import Plan
 from ..key.models import Request
 from ..key.models import Step
+from ..key.outage import predicted_seconds
 from .plan_present import existing_import
 from .plan_present import first_import
 from .plan_present import is_loaded
 from .plan_present import mismatch_sentence
 from .plan_present import new_description
-
-# The key is unusable from KMS's answer to the deletion until the import arrives there: one round trip.
-_ROUND_TRIPS_UNUSABLE = 1
 
 
 def plan_reimported(request: Request, key: Key, evidence: Evidence) -> Plan:
@@ -103,5 +101,4 @@ def _pair(key: Key, evidence: Evidence, prove: Step, restore: Step, key_material
     proved = evidence.verdict == "match" and evidence.method != "key_material_id"
     if key.enabled or not proved:
         steps.insert(0, prove)
-    predicted = round(_ROUND_TRIPS_UNUSABLE * key.round_trip_seconds, 3) if key.enabled else 0.0
-    return Plan(steps=tuple(steps), unavailable_seconds=predicted)
+    return Plan(steps=tuple(steps), unavailable_seconds=predicted_seconds(key, steps))

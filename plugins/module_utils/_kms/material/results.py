@@ -20,16 +20,18 @@ from ..key.facts import key_fields
 from ..key.models import Evidence
 from ..key.models import Expiration
 from ..key.models import Key
+from ..key.models import StepRecord
+from ..key.models import told_steps
 from ..key.transitions import UNNAMED
 from ..secret.sources import COMPONENTS
 from ..secret.sources import FILE
 from ..secret.sources import INLINE
 from ..service import connection
+from ..service.errors import told
 from ..service.texts import printable
 
 _UNKNOWN = "(known after the import)"
 _NEW = "(known after the creation)"
-_CURE = "; to heal it: "
 
 
 @dataclass(frozen=True)
@@ -56,12 +58,11 @@ class Result:
     before: Key | None = None
     after: Key | None = None
     changed: bool = False
-    operations: tuple[str, ...] = ()
+    steps: tuple[StepRecord, ...] = ()
     evidence: Evidence | None = None
     key_material_id: str | None = None
     skip_reason: str | None = None
     unavailable_seconds: float | None = 0.0
-    request_ids: tuple[str, ...] = ()
     calls: tuple[dict[str, Any], ...] = ()
     warnings: tuple[str, ...] = ()
     error: dict[str, Any] | None = None
@@ -74,6 +75,22 @@ class Result:
     def plaintext_seen(self) -> bool:
         """Whether plaintext material was in this process."""
         return self.source in (INLINE, FILE, COMPONENTS)
+
+    @property
+    def operations(self) -> tuple[str, ...]:
+        """The changing operations that were carried out, or in check mode would be, in order."""
+        return tuple(step.operation for step in self._told)
+
+    @property
+    def request_ids(self) -> tuple[str, ...]:
+        """Those of the operations, in the same order; empty for a call of which no answer came."""
+        return tuple(step.request_id or "" for step in self._told if step.sent)
+
+    @property
+    def _told(self) -> list[StepRecord]:
+        if self.regions:
+            return _in_order([one._told for one in self.regions])
+        return told_steps(self.steps, self.error is not None)
 
     @property
     def region(self) -> str:
@@ -89,23 +106,23 @@ def combined(key_id: str, results: Sequence[Result]) -> Result:
         lead,
         requested_key_id=key_id,
         changed=any(one.changed for one in results),
-        operations=tuple(in_order([one.operations for one in results], str)),
-        request_ids=_request_ids(results),
+        steps=tuple(_in_order([one.steps for one in results])),
         calls=tuple(sorted((call for one in results for call in one.calls), key=lambda call: float(call["started"]))),
         unavailable_seconds=max(known) if len(known) == len(results) else None,
         warnings=tuple(warning for one in results for warning in one.warnings),
-        error=_combined_error(results),
+        error=_combined_error(key_id, results),
         regions=tuple(results),
     )
 
 
-def _request_ids(results: Sequence[Result]) -> tuple[str, ...]:
-    """In the order of the operations."""
-    named = [tuple(zip(one.operations, one.request_ids)) for one in results]
-    return tuple(request_id for _operation, request_id in in_order(named, lambda one: one[0]))
+def _in_order(parts: Sequence[Sequence[StepRecord]]) -> list[StepRecord]:
+    """The steps of several Regions: as they were sent, then those that were not reached, as they would come."""
+    sent = [step for part in parts for step in part if step.sent]
+    left = in_order([[step for step in part if not step.sent] for part in parts], lambda step: step.operation)
+    return [*sorted(sent, key=lambda step: step.started or 0.0), *left]
 
 
-def _combined_error(results: Sequence[Result]) -> dict[str, Any] | None:
+def _combined_error(key_id: str, results: Sequence[Result]) -> dict[str, Any] | None:
     failures = [one for one in results if one.error]
     if not failures:
         return None
@@ -113,14 +130,10 @@ def _combined_error(results: Sequence[Result]) -> dict[str, Any] | None:
     cures = list(dict.fromkeys(str(cure) for cure in found if cure))
     # That of a primary key that was to be rotated is for all of its Regions.
     cure = cures[0] if cures and "regions=" in cures[0] else " && ".join(cures)
-    told = " | ".join(f"{one.region}: {_without_cure(one.error)}" for one in failures if one.error)
+    message = " | ".join(f"{one.region}: {one.error['message']}" for one in failures if one.error)
     fine = [one.region for one in results if not one.error]
-    rest = (f"; nothing failed in {', '.join(fine)}" if fine else "") + (f"{_CURE}{cure}" if cure else "")
-    return {**(failures[0].error or {}), "message": f"{told}{rest}", "heal_command": cure or None}
-
-
-def _without_cure(error: Mapping[str, Any]) -> str:
-    return str(error["message"]).split(_CURE, maxsplit=1)[0]
+    message += f"; nothing failed in {', '.join(fine)}" if fine else ""
+    return {**(failures[0].error or {}), "key_id": key_id, "message": message, "heal_command": cure or None}
 
 
 def entry(result: Result) -> dict[str, Any]:
@@ -131,6 +144,7 @@ def entry(result: Result) -> dict[str, Any]:
         fields.update(key_fields(key))
         fields.update(expiry_fields(key))
     fields.update(
+        requested_key_id=result.requested_key_id,
         changed=result.changed,
         key_material_id=result.key_material_id or None,
         operations=list(result.operations),
@@ -143,6 +157,8 @@ def entry(result: Result) -> dict[str, Any]:
         endpoint_url=result.endpoint_url,
         source=result.source,
         plaintext_seen=result.plaintext_seen,
+        steps=[step.fields() for step in result.steps],
+        warnings=list(result.warnings),
         error=result.error,
     )
     if result.replacement:
@@ -167,7 +183,7 @@ def _replacement(one: Replacement) -> dict[str, Any]:
 def sentence(result: Result) -> str:
     """What became of the key, in one sentence."""
     if result.error:
-        return str(result.error["message"])
+        return told(result.error)
     if result.operations:
         return f"{result.requested_key_id}: {', '.join(result.operations)}"
     reason = f" ({result.skip_reason})" if result.skip_reason else ""
@@ -182,7 +198,7 @@ def summary_line(shown: Mapping[str, Any]) -> str:
 def _summary_line(shown: Mapping[str, Any]) -> str:
     error = shown.get("error")
     if error:
-        return f"{shown['key_id']}: FAILED: {error['message']}"
+        return f"{shown['key_id']}: FAILED: {told(error)}"
     state = f"{shown['key_id']}: {shown.get('key_state')}"
     done = ", ".join(shown.get("operations") or ())
     if not done:

@@ -27,6 +27,7 @@ from ..key.models import Material
 from ..key.models import Plan
 from ..key.models import Request
 from ..key.models import Step
+from ..key.outage import planned
 from ..key.transitions import UNNAMED
 from ..secret import preparation
 from ..secret.claims import NO_CLAIMS
@@ -179,7 +180,7 @@ class KeyRun:
         self.result = replace(
             self.result,
             changed=False,
-            operations=(),
+            steps=(),
             after=self.result.before,
             error=_error(self.key_input.request, error),
             calls=_calls(self.kms),
@@ -297,9 +298,9 @@ def require_trusted(key_input: KeyInput, kms: connection.Connection) -> None:
 def checked_secret(key_input: KeyInput, key: Key) -> Secret | None:
     """The material, once everything about it and the key that can be refused has been. Raises AnsibleKMSError."""
     request = key_input.request
-    problem = state_refusal(request, key) or _spec_problem(request, key) or expiry_problem(request, key.now)
+    problem = state_refusal(request, key) or _spec_problem(request, key) or _expiry_problem(request, key)
     if problem:
-        raise invalid(problem if request.key_id in problem else f"key {request.key_id}: {problem}")
+        raise invalid(problem)
     if key_input.content is None:
         return None
     try:
@@ -313,6 +314,11 @@ def checked_secret(key_input: KeyInput, key: Key) -> Secret | None:
             raise
         raise invalid(f"{key_input.given_by}: {error.message}") from None
     return secret
+
+
+def _expiry_problem(request: Request, key: Key) -> str | None:
+    problem = expiry_problem(request, key.now)
+    return f"KMS refuses the expiry asked for on the key {request.key_id}: {problem}" if problem else None
 
 
 def _spec_problem(request: Request, key: Key) -> str | None:
@@ -351,8 +357,7 @@ def _with_done(result: Result, executor: PlanExecutor) -> Result:
     return replace(
         result,
         changed=result.changed or executor.changed,
-        operations=tuple(executor.done),
-        request_ids=tuple(executor.request_ids),
+        steps=tuple(executor.steps),
         calls=_calls(executor.kms),
     )
 
@@ -364,7 +369,7 @@ def _predicted(result: Result, key: Key, plan: Plan, request: Request) -> Result
         before=key,
         after=plan.after,
         changed=plan.changed,
-        operations=plan.operations,
+        steps=planned(key, plan.steps),
         evidence=used_proof(plan),
         key_material_id=planned_material_id(plan),
         skip_reason=plan.skip_reason,
@@ -398,15 +403,14 @@ def _seen_warnings(result: Result, executor: PlanExecutor) -> tuple[str, ...]:
 
 
 def _executed(result: Result, executor: PlanExecutor, failure: AnsibleKMSError | None) -> Result:
-    done = tuple(executor.done)
+    left = planned(executor.key, executor.left) if failure else ()
     return replace(
         result,
         after=executor.key,
         changed=executor.changed or (failure is None and result.changed),
-        operations=done,
+        steps=(*executor.steps, *left),
         key_material_id=executor.key_material_id or result.key_material_id,
         unavailable_seconds=executor.unavailable_seconds if result.unavailable_seconds is not None else None,
-        request_ids=tuple(executor.request_ids),
         calls=_calls(executor.kms),
         warnings=_seen_warnings(result, executor),
         error=_error(executor.request, failure, executor) if failure else None,
@@ -428,8 +432,8 @@ def _error(request: Request, error: AnsibleKMSError, executor: PlanExecutor | No
         sentence += f"; {changed}" if changed else ""
         sentence += _way_out(request, error, executor.key)
         now = "is now" if executor.known else "could not be read again and was last known to be"
-        sentence += f"; the key {now} {executor.key.key_state}" + (f"; to heal it: {heal}" if heal else "")
-    return error_fields(error, sentence, heal_command=heal)
+        sentence += f"; the key {now} {executor.key.key_state}"
+    return error_fields(error, sentence, request.key_id, heal)
 
 
 def _way_out(request: Request, error: AnsibleKMSError, key: Key) -> str:

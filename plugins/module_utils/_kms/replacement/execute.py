@@ -28,6 +28,8 @@ from ..external_key.models import Found
 from ..external_key.models import KeyPlan
 from ..external_key.models import KeyStep
 from ..key.models import Key
+from ..key.models import StepRecord
+from ..key.models import carried_out
 from ..material.execute import PlanExecutor
 from ..material.find import read_key
 from ..material.find import read_tags
@@ -53,7 +55,7 @@ from .plan import new_key_request
 
 @dataclass
 class ReplacementExecutor:
-    """The run of one plan. done and request_ids go together; key is the new one as it is known at this moment.
+    """The run of one plan. steps: every attempt at a changing call. key: the new one as it is known at this moment.
 
     model: the old key with its description and policy, when a key like it is to be made.
     settled: aliases that were moved, or may have been, and lead to the new key. lost: those that should have gone back,
@@ -69,8 +71,7 @@ class ReplacementExecutor:
     model: ExternalKey | None = None
     key: Key | None = None
     old_state: str | None = None
-    done: list[str] = field(default_factory=list)
-    request_ids: list[str] = field(default_factory=list)
+    steps: list[StepRecord] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
     key_material_id: str | None = None
     proof: str | None = None
@@ -78,6 +79,11 @@ class ReplacementExecutor:
     settled: list[str] = field(default_factory=list)
     lost: list[str] = field(default_factory=list)
     rolled_back: bool = False
+
+    @property
+    def done(self) -> tuple[str, ...]:
+        """The changing operations that KMS carried out, in order."""
+        return tuple(step.operation for step in carried_out(self.steps))
 
     def run(self) -> None:
         """Raises AnsibleKMSError; what was done until then stays in done."""
@@ -121,7 +127,7 @@ class ReplacementExecutor:
         self.key = replace(old, arn=made.arn, key_id=made.key_id, key_state=made.key_state, materials=())
 
     def _remember(self) -> None:
-        self._on_old(KeyStep("TagResource", {"Tags": {REPLACED_BY: self.new.arn}}))
+        self._on_old(KeyStep("TagResource", {"Tags": {REPLACED_BY: self.new.arn}}, "link"))
 
     def _on_old(self, step: KeyStep, wait: bool = True) -> ExternalKey:
         key = external_key_operations.describe(self.kms, self.old.key.arn) if wait else _unread(self.old.key)
@@ -139,8 +145,7 @@ class ReplacementExecutor:
         try:
             executor.run()
         finally:
-            self.done += executor.done
-            self.request_ids += executor.request_ids
+            self.steps += executor.records
             self.warnings += executor.warnings
             if moved is not None:
                 moved += [str(step.parameters["AliasName"]) for step in plan.steps[: len(executor.done)]]
@@ -173,7 +178,7 @@ class ReplacementExecutor:
         plan = make_plan(request, key, evidence)
         if plan.refusal:
             raise refused(plan.refusal)
-        executor = PlanExecutor(self.kms, request, plan, key, self.secret, done=self.done, request_ids=self.request_ids)
+        executor = PlanExecutor(self.kms, request, plan, key, self.secret, steps=self.steps)
         try:
             executor.prepare()
             executor.change()
@@ -269,7 +274,7 @@ class ReplacementExecutor:
         for alias in reversed(aliases):
             try:
                 # Whether it shows at once does not matter: that KMS took it does.
-                self._on_old(KeyStep("UpdateAlias", {"AliasName": alias}), wait=False)
+                self._on_old(KeyStep("UpdateAlias", {"AliasName": alias}, "move back"), wait=False)
             except AnsibleKMSError:
                 self.lost.append(alias)
         self.rolled_back = bool(aliases) and not self.lost

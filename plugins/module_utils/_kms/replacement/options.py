@@ -47,7 +47,7 @@ def read_replacements(options: Mapping[str, Any], region: str | None) -> list[Re
     for one in merged:
         problem = next(_problems(one), None)
         if problem:
-            raise invalid(f"key {called(one)}: {problem}")
+            raise invalid(problem, called(one))
     key_inputs = read_inputs(whole, region)
     return [_completed(key_input, one, region) for key_input, one in zip(key_inputs, merged)]
 
@@ -84,5 +84,6 @@ def _aliases(key_id: str, options: Mapping[str, Any], region: str | None) -> tup
     try:
         names = [str(external_key_options.alias_name(one, region)) for one in given]
     except AnsibleKMSError as error:
-        raise invalid(f"key {key_id}: {error.message}") from None
+        error.key_id = key_id
+        raise error from None
     return tuple(dict.fromkeys(names))

@@ -30,6 +30,8 @@ from ..key.models import Key
 from ..key.models import Plan
 from ..key.models import Request
 from ..key.models import Step
+from ..key.models import StepRecord
+from ..key.outage import planned
 from ..key.specs import MOST_TAGS
 from ..material.plan import state_refusal
 from .options import DELETE
@@ -88,6 +90,17 @@ class ReplacementPlan:
             *(step.operation for step in self.imports),
             *("UpdateAlias" for _alias in self.moves),
             *([self.disposal.operation] if self.disposal else []),
+        )
+
+    def records(self, new: Key) -> tuple[StepRecord, ...]:
+        """The calls as a result tells of them before they are made. new: the new key as it is, or as it is made."""
+        region = new.region
+        return (
+            *([KeyStep("CreateKey").record(region)] if self.creates else []),
+            *([KeyStep("TagResource", purpose="link").record(region)] if self.remembers else []),
+            *planned(new, self.imports),
+            *(KeyStep("UpdateAlias").record(region) for _alias in self.moves),
+            *([self.disposal.record(region)] if self.disposal else []),
         )
 
 

@@ -21,10 +21,13 @@ from ..fleet import run as fleet_run
 from ..fleet.journal import Journal
 from ..key import models
 from ..key.models import NO_EVIDENCE
+from ..key.models import SUCCEEDED
 from ..key.models import Evidence
 from ..key.models import Key
 from ..key.models import Plan
 from ..key.models import Request
+from ..key.models import StepRecord
+from ..key.models import carried_out
 from ..key.transitions import predict
 from ..material import run as material_run
 from ..material.arguments import key_replacement_spec
@@ -146,7 +149,7 @@ class ReplacementRun(material_run.KeyRun):
         self.result = replace(
             self.result,
             changed=False,
-            operations=(),
+            steps=(),
             after=self.result.before,
             replacement=replace(seen, key=seen.before, aliases=()),
             error=self._error(error),
@@ -182,7 +185,7 @@ class ReplacementRun(material_run.KeyRun):
         model = self._model(pair.old.key.arn) if pair.old and plan.creates else None
         self.replacing = ReplacementExecutor(self.kms, key_input, pair, plan, secret, self.creator, model)
         if earlier is not None:
-            self.replacing.done, self.replacing.request_ids = earlier.done, earlier.request_ids
+            self.replacing.steps = earlier.steps
 
     def _model(self, arn: str) -> ExternalKey:
         """What the new key gets of the old one; that it cannot be read has to show before anything is made."""
@@ -249,7 +252,7 @@ class ReplacementRun(material_run.KeyRun):
             before=old,
             after=disposed(old, plan.disposal) if pair.old else predict(key, imports.steps),
             changed=bool(plan.operations),
-            operations=plan.operations,
+            steps=plan.records(key),
             evidence=material_run.used_proof(imports),
             key_material_id=material_run.planned_material_id(imports),
             warnings=plan.warnings,
@@ -309,10 +312,9 @@ class ReplacementRun(material_run.KeyRun):
             self.result,
             after=after if replacing.pair.old else replacing.key,
             changed=bool(replacing.done),
-            operations=tuple(replacing.done),
+            steps=(*replacing.steps, *(_unreached(self.result.steps, replacing.steps) if failure else ())),
             evidence=evidence,
             key_material_id=replacing.key_material_id or self.result.key_material_id,
-            request_ids=tuple(replacing.request_ids),
             calls=self._calls(),
             warnings=self.result.warnings + tuple(replacing.warnings) if failure is None else tuple(replacing.warnings),
             replacement=replace(
@@ -336,8 +338,26 @@ class ReplacementRun(material_run.KeyRun):
         if replacing is not None and replacing.pair.old is not None:
             old = replacing.pair.old.key
             heal = heal_command(self.desired, old)
-            sentence += f"; {_left(replacing, old)}; to heal it: {heal}"
-        return error_fields(error, sentence, heal_command=heal)
+            sentence += f"; {_left(replacing, old)}"
+        return error_fields(error, sentence, self.desired.request.key_id, heal)
+
+
+def _unreached(planned: Sequence[StepRecord], sent: Sequence[StepRecord]) -> list[StepRecord]:
+    """The steps of a plan for which no call went out."""
+    reached = Counter(_kind(step) for step in carried_out(sent))
+    # The latest attempt at a step that was not carried out has reached it, too.
+    reached.update(kind for kind, step in {_kind(step): step for step in sent}.items() if step.outcome != SUCCEEDED)
+    left = []
+    for step in planned:
+        if reached[_kind(step)]:
+            reached[_kind(step)] -= 1
+        else:
+            left.append(step)
+    return left
+
+
+def _kind(step: StepRecord) -> tuple[str, str]:
+    return step.operation, step.purpose
 
 
 def _told(finding: Finding) -> dict[str, Any]:

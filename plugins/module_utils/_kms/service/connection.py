@@ -27,11 +27,14 @@ except ImportError:
     _RETRIED = type(None)
 from dataclasses import dataclass
 from dataclasses import field
+from dataclasses import replace
 
 from ansible_collections.amazon.aws.plugins.module_utils.cloud import BackoffIterator
 from ansible_collections.amazon.aws.plugins.module_utils.errors import AWSErrorHandler
 from ansible_collections.amazon.aws.plugins.module_utils.retries import AWSRetry
 
+from ..key import models
+from ..key.models import StepRecord
 from .endpoint import Channel
 from .errors import CONNECTION
 from .errors import NOT_FOUND
@@ -119,6 +122,8 @@ def kms_retry(function: F, extra_codes: tuple[str, ...] = ()) -> F:
 
 
 Answer = dict[str, Any]
+# The outcome of a call that KMS answered with success.
+SUCCESS = "Success"
 
 
 @dataclass(frozen=True)
@@ -130,6 +135,19 @@ class Call:
     started: float
     finished: float
     outcome: str
+
+
+def attempted(step: StepRecord, call: Call, error: AnsibleKMSError | None) -> StepRecord:
+    """A step, as one attempt at its call has left it."""
+    failure = models.FAILED if error is None or not ambiguous(error.exception) else models.LOST
+    return replace(
+        step,
+        request_id=call.request_id or None,
+        started=call.started,
+        finished=call.finished,
+        outcome=models.SUCCEEDED if call.outcome == SUCCESS else failure,
+        error_code=None if call.outcome == SUCCESS else call.outcome,
+    )
 
 
 @dataclass
@@ -167,10 +185,10 @@ class Connection:
         method = getattr(self.client, _method_name(operation))
         started = now()
         answer: Answer = {}
-        outcome = "ConnectionFailure"
+        outcome = CONNECTION
         try:
             answer = method(**parameters)
-            outcome = "Success"
+            outcome = SUCCESS
         except Exception as error:
             answer = getattr(error, "response", None) or {}
             outcome = answer.get("Error", {}).get("Code") or outcome

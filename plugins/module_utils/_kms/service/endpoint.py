@@ -131,7 +131,8 @@ def require_proved(way: Channel | None, allow: frozenset[str], key_id: str) -> N
     if way is None or way.problem is None or UNVERIFIED_ENDPOINT in allow:
         return
     raise AnsibleKMSError(
-        f"key {key_id}: plaintext is not wrapped for {way.shown}: {way.problem}; use https with a certificate that "
-        "is checked (aws_ca_bundle for your own CA), wrap the material elsewhere, or set allow to unverified_endpoint",
+        f"plaintext for the key {key_id} is not wrapped for {way.shown}: {way.problem}; use https with a certificate "
+        "that is checked (aws_ca_bundle for your own CA), wrap the material elsewhere, or set allow to "
+        "unverified_endpoint",
         code=UNTRUSTED,
     )

@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from collections.abc import Sequence
 from typing import Any
 
@@ -104,6 +105,7 @@ class AnsibleKMSError(Exception):
     AnsibleAWSError, without being one: where material is wrapped offline there is no amazon.aws.
 
     Attributes:
+        key_id: the key that it is about, as the caller named it, where the text does not name it.
         code: AWS's error code, or one of the codes of this module.
         operation: the API operation, or None when none was called.
     """
@@ -115,6 +117,7 @@ class AnsibleKMSError(Exception):
         self.code: str = kwargs.get("code") or error_code(exception)
         self.operation: str | None = kwargs.get("operation")
         self.key: str = kwargs.get("key") or ""
+        self.key_id: str | None = kwargs.get("key_id")
 
     def __str__(self) -> str:
         # Not botocore's own text: it may print the values of parameters.
@@ -160,16 +163,26 @@ def effect(error: AnsibleKMSError, done: Sequence[str], unclear: bool = False) -
     return "nothing was changed" if error.code in _REFUSED_IMPORT and not unclear else None
 
 
-def error_fields(error: AnsibleKMSError, message: str, **more: Any) -> dict[str, Any]:
-    """The field error of a result."""
+def error_fields(
+    error: AnsibleKMSError, message: str, key_id: str | None = None, heal_command: str | None = None
+) -> dict[str, Any]:
+    """The field error of a result. message: what went wrong; told makes a sentence of it for the terminal."""
     return {
+        "key_id": error.key_id or key_id,
         "code": error.code,
         "message": message,
+        "heal_command": heal_command,
         "aws_message": error.aws_message or None,
         "operation": error.operation,
         "request_id": error.request_id,
-        **more,
     }
+
+
+def told(error: Mapping[str, Any], named: bool = True) -> str:
+    """The sentence for the terminal, from the field error of a result. named: whether the message names the key."""
+    about = "" if named or not error.get("key_id") else f"key {error['key_id']}: "
+    heal = f"; to heal it: {error['heal_command']}" if error.get("heal_command") else ""
+    return f"{about}{error['message']}{heal}"
 
 
 def error_code(exception: Exception | None) -> str:
@@ -182,9 +195,9 @@ def error_code(exception: Exception | None) -> str:
     return INVALID_INPUT if exception is None else type(exception).__name__
 
 
-def invalid(message: str) -> AnsibleKMSError:
-    """Bad input, found before KMS was asked."""
-    return AnsibleKMSError(message, code=INVALID_INPUT)
+def invalid(message: str, key_id: str | None = None) -> AnsibleKMSError:
+    """Bad input, found before KMS was asked. key_id: the key that it is about, if message does not name it."""
+    return AnsibleKMSError(message, code=INVALID_INPUT, key_id=key_id)
 
 
 def unexpected(error: Exception, key: str) -> AnsibleKMSError:

@@ -19,7 +19,6 @@ from ansible_collections.byok.aws.plugins.module_utils._kms.material.options imp
 from ansible_collections.byok.aws.plugins.module_utils._kms.service.connection import client_config
 from ansible_collections.byok.aws.plugins.module_utils._kms.service.errors import INVALID_INPUT
 from ansible_collections.byok.aws.plugins.module_utils._kms.service.errors import AnsibleKMSError
-from ansible_collections.byok.aws.plugins.module_utils._kms.service.texts import printable
 from ansible_collections.byok.aws.tests.unit.plugins.module_utils._kms.builders import ALIAS
 from ansible_collections.byok.aws.tests.unit.plugins.module_utils._kms.builders import ARN
 from ansible_collections.byok.aws.tests.unit.plugins.module_utils._kms.builders import DAY
@@ -132,7 +131,7 @@ def test_material_from_a_file(tmp_path):
     key_input = read_input({**UNSET, "key_material_file": str(path)}, REGION)
     assert (key_input.content, key_input.request.offered) == (PLAIN, "plaintext")
     path.chmod(0o644)
-    with pytest.raises(AnsibleKMSError, match=f"key {ALIAS}: key_material_file .* 0644"):
+    with pytest.raises(AnsibleKMSError, match=r"^key_material_file .* 0644"):
         read_input({**UNSET, "key_material_file": str(path)}, REGION)
     with pytest.raises(AnsibleKMSError, match="set allow to loose_file"):
         read_input({**UNSET, "key_material_file": str(path), "force": True, "allow": ["weak_material"]}, REGION)
@@ -248,9 +247,9 @@ def test_refusals(base, changes, said):
     with pytest.raises(AnsibleKMSError) as caught:
         read_input(options, REGION)
     assert caught.value.code == INVALID_INPUT
-    assert caught.value.sentence.startswith(f"key {printable(options['key_id'])}: ")
+    assert caught.value.key_id == options["key_id"]
     for piece in said:
-        assert piece in caught.value.sentence.split(": ", 1)[1] or piece in options["key_id"]
+        assert piece in caught.value.sentence or piece in options["key_id"]
     everything = everything_said(caught.value)
     for secret in (PLAIN, BLOB, TOKEN):
         assert leaks(everything, secret) == []

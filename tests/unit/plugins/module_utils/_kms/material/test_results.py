@@ -10,8 +10,11 @@ import json
 
 import pytest
 from ansible_collections.byok.aws.plugins.module_utils._kms.key.expiry import instant
+from ansible_collections.byok.aws.plugins.module_utils._kms.key.models import FAILED
+from ansible_collections.byok.aws.plugins.module_utils._kms.key.models import SUCCEEDED
 from ansible_collections.byok.aws.plugins.module_utils._kms.key.models import Evidence
 from ansible_collections.byok.aws.plugins.module_utils._kms.key.models import ImportParameters
+from ansible_collections.byok.aws.plugins.module_utils._kms.key.models import StepRecord
 from ansible_collections.byok.aws.plugins.module_utils._kms.key.transitions import UNNAMED
 from ansible_collections.byok.aws.plugins.module_utils._kms.material.execute import Wrapped
 from ansible_collections.byok.aws.plugins.module_utils._kms.material.options import KeyInput
@@ -24,6 +27,7 @@ from ansible_collections.byok.aws.tests.unit.plugins.module_utils._kms.builders 
 from ansible_collections.byok.aws.tests.unit.plugins.module_utils._kms.builders import KEY_ID
 from ansible_collections.byok.aws.tests.unit.plugins.module_utils._kms.builders import MARK_A
 from ansible_collections.byok.aws.tests.unit.plugins.module_utils._kms.builders import NOW
+from ansible_collections.byok.aws.tests.unit.plugins.module_utils._kms.builders import REGION
 from ansible_collections.byok.aws.tests.unit.plugins.module_utils._kms.builders import A
 from ansible_collections.byok.aws.tests.unit.plugins.module_utils._kms.builders import B
 from ansible_collections.byok.aws.tests.unit.plugins.module_utils._kms.builders import C
@@ -63,6 +67,9 @@ FIELDS = {
     "endpoint_url",
     "source",
     "plaintext_seen",
+    "requested_key_id",
+    "steps",
+    "warnings",
     "error",
 }
 
@@ -73,10 +80,13 @@ def test_an_entry_has_every_field_of_the_contract():
         before=pending(),
         after=key(material(A, expiration=in_days(9))),
         changed=True,
-        operations=("ImportKeyMaterial",),
+        steps=(
+            StepRecord("TagResource", "remember", REGION, None, "0-1-2", 1.0, 2.0, FAILED, "AccessDeniedException"),
+            StepRecord("ImportKeyMaterial", "import", REGION, A, "1-2-3", 2.0, 3.5, SUCCEEDED, None, "Enabled"),
+        ),
         evidence=match(),
         key_material_id=A,
-        request_ids=("1-2-3",),
+        warnings=("the key has no tag",),
         calls=({"operation": "ImportKeyMaterial"},),
         endpoint_url="https://kms.eu-central-1.amazonaws.com",
         source="components",
@@ -107,6 +117,34 @@ def test_an_entry_has_every_field_of_the_contract():
         "endpoint_url": "https://kms.eu-central-1.amazonaws.com",
         "source": "components",
         "plaintext_seen": True,
+        "requested_key_id": ALIAS,
+        "steps": [
+            {
+                "operation": "TagResource",
+                "purpose": "remember",
+                "region": REGION,
+                "key_material_id": None,
+                "request_id": "0-1-2",
+                "started": 1.0,
+                "finished": 2.0,
+                "outcome": "failed",
+                "error_code": "AccessDeniedException",
+                "key_state": None,
+            },
+            {
+                "operation": "ImportKeyMaterial",
+                "purpose": "import",
+                "region": REGION,
+                "key_material_id": A,
+                "request_id": "1-2-3",
+                "started": 2.0,
+                "finished": 3.5,
+                "outcome": "succeeded",
+                "error_code": None,
+                "key_state": "Enabled",
+            },
+        ],
+        "warnings": ["the key has no tag"],
         "error": None,
     }
     assert set(entry(result)) >= FIELDS

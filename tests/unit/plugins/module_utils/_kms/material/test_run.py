@@ -7,8 +7,10 @@
 from __future__ import annotations
 
 import pytest
+from ansible_collections.byok.aws.plugins.module_utils._kms.key.models import SUCCEEDED
 from ansible_collections.byok.aws.plugins.module_utils._kms.key.models import Key
 from ansible_collections.byok.aws.plugins.module_utils._kms.key.models import Plan
+from ansible_collections.byok.aws.plugins.module_utils._kms.key.models import StepRecord
 from ansible_collections.byok.aws.plugins.module_utils._kms.material import run as material_run
 from ansible_collections.byok.aws.plugins.module_utils._kms.material.execute import PlanExecutor
 from ansible_collections.byok.aws.plugins.module_utils._kms.service import errors
@@ -20,17 +22,21 @@ PAIR = ["ImportKeyMaterial", "DeleteImportedKeyMaterial"]
 
 def executor(key: Key, done: list[str]) -> PlanExecutor:
     plan = Plan(after=builders.key())
-    return PlanExecutor(None, builders.request(), plan, key, done=done, known=True)  # type: ignore[arg-type]
+    steps = [StepRecord(one, "", key.region, outcome=SUCCEEDED) for one in done]
+    return PlanExecutor(None, builders.request(), plan, key, steps=steps, known=True)  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize("code", CODES)
 def test_after_a_deletion_no_message_says_that_nothing_was_changed(code: str) -> None:
     error = builders.kms_error(code, "AWS says so.", "ImportKeyMaterial")
 
-    message = material_run._error(builders.request(), error, executor(builders.pending(), PAIR))["message"]
+    found = material_run._error(builders.request(), error, executor(builders.pending(), PAIR))
 
+    message, heal = found["message"], found["heal_command"]
     assert "nothing was" not in message and "unchanged" not in message
-    assert "; done: ImportKeyMaterial, DeleteImportedKeyMaterial; the key is now PendingImport; to heal it: " in message
+    assert message.endswith("; done: ImportKeyMaterial, DeleteImportedKeyMaterial; the key is now PendingImport")
+    assert (found["key_id"], heal is not None) == (builders.request().key_id, True)
+    assert errors.told(found) == f"{message}; to heal it: {heal}"
 
 
 @pytest.mark.parametrize("code", ["InvalidCiphertextException", "IncorrectKeyMaterialException"])

@@ -68,7 +68,7 @@ def test_endpoints_that_plaintext_must_not_be_wrapped_for(way, said):
         require_proved(way, frozenset({"loose_file", "weak_material", "plaintext_file_transfer"}), "alias/x")
     assert caught.value.code == UNTRUSTED
     assert said in caught.value.sentence and "set allow to unverified_endpoint" in caught.value.sentence
-    assert caught.value.sentence.startswith("key alias/x: ")
+    assert caught.value.sentence.startswith("plaintext for the key alias/x ")
     require_proved(way, frozenset({"unverified_endpoint"}), "alias/x")
 
 
