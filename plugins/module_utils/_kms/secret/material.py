@@ -34,6 +34,8 @@ try:
     from cryptography.hazmat.primitives.asymmetric import ec
     from cryptography.hazmat.primitives.asymmetric import ed25519
     from cryptography.hazmat.primitives.asymmetric import rsa
+    from cryptography.hazmat.primitives.ciphers.algorithms import AES
+    from cryptography.hazmat.primitives.cmac import CMAC
     from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
     HAS_CRYPTOGRAPHY = True
@@ -250,3 +252,16 @@ def fingerprint(secret: Secret, account_id: str, key_id: str) -> str:
     require_cryptography()
     context = f"byok.aws fingerprint 1\0{account_id}\0{key_id}".encode()
     return HKDF(algorithm=hashes.SHA256(), length=16, salt=None, info=context).derive(secret.plaintext).hex()
+
+
+def fingerprint_context(account_id: str, key_id: str) -> bytes:
+    """What the fingerprint of a token is made of: the KMS key that the material is for."""
+    return f"byok.aws fingerprint 2\0{account_id}\0{key_id}".encode()
+
+
+def cmac_fingerprint(secret: Secret, account_id: str, key_id: str) -> str:
+    """The fingerprint that a token can make, too: AES-CMAC (NIST SP 800-38B) of fingerprint_context, in hexadecimal."""
+    require_cryptography()
+    mac = CMAC(AES(secret.plaintext))
+    mac.update(fingerprint_context(account_id, key_id))
+    return mac.finalize().hex()
