@@ -78,7 +78,9 @@ def _allowed(whole, entry):
 
 
 def _holds_plaintext(options):
-    """Whether the options of one key hold plaintext, whole or as components."""
+    """Whether the options of one key hold plaintext, whole or as components, or the PIN of a token."""
+    if (options.get("pkcs11") or {}).get("pin"):
+        return True
     return any(one.get("key_material") for one in (options, *(options.get("components") or [])))
 
 

@@ -54,6 +54,45 @@ options:
             X9.24-1:2017. For any other length it is the leading bytes of HMAC-SHA-256, keyed with the component, of the same block.
         type: str
         required: true
+  pkcs11:
+    description:
+      - The material is a key object in a PKCS#11 token, such as a hardware security module. The token wraps it under the public key of
+        KMS, and its bytes never leave the token in plain.
+      - For symmetric and HMAC keys. The token must allow that the object leaves it wrapped (CKA_EXTRACTABLE), and wrap with
+        CKM_RSA_PKCS_OAEP. A token that knows only SHA-1 there needs O(wrapping_algorithm=RSAES_OAEP_SHA_1).
+      - The token also proves the material, by a MAC of an HMAC key, and by AES-CMAC of a symmetric key, when the object may sign
+        (CKA_SIGN). Otherwise KMS compares the material, and it is imported every time, which interrupts nothing.
+      - The module needs the Python library C(python-pkcs11).
+    type: dict
+    suboptions:
+      library:
+        description: The PKCS#11 library of the token, where the module runs.
+        type: path
+        required: true
+      token_label:
+        description: The label of the token.
+        type: str
+        required: true
+      pin:
+        description:
+          - The PIN of the user. It is a secret, as the material is.
+          - The module tries it once for all keys of the task, because tokens lock themselves after wrong PINs.
+        type: str
+      pin_file:
+        description: A file with the PIN. The same rules as for O(key_material_file) apply. Exclusive with O(pkcs11.pin).
+        type: path
+      key_label:
+        description: The label of the key object (CKA_LABEL). Set either this or O(pkcs11.key_id).
+        type: str
+      key_id:
+        description: The identifier of the key object (CKA_ID), as hexadecimal digits.
+        type: str
+      generate:
+        description:
+          - Makes a key object of the right kind when there is none with the label O(pkcs11.key_label), never when there is one.
+          - In check mode, the module makes none and plans with material that the key does not know.
+        type: bool
+        default: false
   key_material_description:
     description:
       - A text that KMS keeps with the material. Up to 215 letters, digits, white space, colons, slashes, underscores, dots and hyphens.

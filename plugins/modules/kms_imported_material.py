@@ -73,6 +73,34 @@ options:
             description: As in O(components[].check_value).
             type: str
             required: true
+      pkcs11:
+        description: For this key, as in O(pkcs11).
+        type: dict
+        suboptions:
+          library:
+            description: As in O(pkcs11.library).
+            type: path
+            required: true
+          token_label:
+            description: As in O(pkcs11.token_label).
+            type: str
+            required: true
+          pin:
+            description: As in O(pkcs11.pin).
+            type: str
+          pin_file:
+            description: As in O(pkcs11.pin_file).
+            type: path
+          key_label:
+            description: As in O(pkcs11.key_label).
+            type: str
+          key_id:
+            description: As in O(pkcs11.key_id).
+            type: str
+          generate:
+            description: As in O(pkcs11.generate).
+            type: bool
+            default: false
       encrypted_key_material:
         description: For this key, as in O(encrypted_key_material).
         type: str
@@ -336,6 +364,17 @@ EXAMPLES = r"""
     key_id: alias/invoice-signing
     key_material_file: /etc/byok/invoice-signing.pem
 
+- name: Import a key of a hardware security module, which wraps it; make it there when it does not exist
+  byok.aws.kms_imported_material:
+    key_id: alias/token
+    pkcs11:
+      library: /usr/lib/softhsm/libsofthsm2.so
+      token_label: payments
+      pin_file: /etc/byok/token.pin
+      key_label: payments-2030
+      generate: true
+    wrapping_algorithm: RSAES_OAEP_SHA_1
+
 - name: Import the material of two custodians, who each have one component
   byok.aws.kms_imported_material:
     key_id: alias/vault
@@ -582,7 +621,8 @@ kms_keys:
       sample: https://kms.us-east-1.amazonaws.com
     source:
       description:
-        - Where the material came from, V(inline) (O(key_material)), V(file) (O(key_material_file)), V(components) or V(wrapped).
+        - Where the material came from, V(inline) (O(key_material)), V(file) (O(key_material_file)), V(components),
+          V(pkcs11) or V(wrapped).
         - Not set when no material was given.
       returned: always
       type: str

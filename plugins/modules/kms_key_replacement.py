@@ -72,6 +72,34 @@ options:
             description: As in O(components[].check_value).
             type: str
             required: true
+      pkcs11:
+        description: For this key, as in O(pkcs11).
+        type: dict
+        suboptions:
+          library:
+            description: As in O(pkcs11.library).
+            type: path
+            required: true
+          token_label:
+            description: As in O(pkcs11.token_label).
+            type: str
+            required: true
+          pin:
+            description: As in O(pkcs11.pin).
+            type: str
+          pin_file:
+            description: As in O(pkcs11.pin_file).
+            type: path
+          key_label:
+            description: As in O(pkcs11.key_label).
+            type: str
+          key_id:
+            description: As in O(pkcs11.key_id).
+            type: str
+          generate:
+            description: As in O(pkcs11.generate).
+            type: bool
+            default: false
       key_material_description:
         description: For this key, as in O(key_material_description).
         type: str
@@ -483,7 +511,8 @@ kms_keys:
       sample: https://kms.us-east-1.amazonaws.com
     source:
       description:
-        - Where the material came from, V(inline) (O(key_material)), V(file) (O(key_material_file)) or V(components).
+        - Where the material came from, V(inline) (O(key_material)), V(file) (O(key_material_file)), V(components) or
+          V(pkcs11).
         - Not set when no material was given.
       returned: always
       type: str

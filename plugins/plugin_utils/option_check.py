@@ -68,23 +68,26 @@ def masked(spec: Spec, options: Options) -> dict[Any, Any]:
     """The options of a task that has no problem, without what is secret."""
     known = named_options(spec)
     without = {name: MASK if known[name].get("no_log") is True else value for name, value in options.items()}
-    lists = {name: [masked(inner, one) for one in entries] for name, inner, entries in _lists(spec, options)}
-    return {**without, **lists}
+    within = {name: [masked(inner, one) for one in entries] for name, inner, entries in _lists(spec, options)}
+    alone = {name: within[name][0] for name in within if known[name].get("type") == "dict"}
+    return {**without, **within, **alone}
 
 
 def _lists(spec: Spec, options: Options) -> Iterator[tuple[str, Spec, Any]]:
-    """The options that are lists of dictionaries with a spec of their own, with that and the value."""
+    """The options that hold dictionaries with a spec of their own, with that and the dictionaries."""
     known = named_options(spec)
     for name, value in options.items():
         inner = known.get(name, {}).get("options")
         if inner and value is not None:
-            yield name, inner, value
+            alone = known[name].get("type") == "dict" and isinstance(value, Mapping)
+            yield name, inner, [value] if alone else value
 
 
 def _other_shapes(spec: Spec, options: Options) -> Iterator[str]:
     for name, inner, value in _lists(spec, options):
         if not (isinstance(value, list) and all(isinstance(one, Mapping) for one in value)):
-            yield f"{name} has to be a list of dictionaries"
+            kind = named_options(spec)[name].get("type")
+            yield f"{name} has to be a {'dictionary' if kind == 'dict' else 'list of dictionaries'}"
             continue
         for one in value:
             yield from (f"in {name}, {problem}" for problem in _other_shapes(inner, one))

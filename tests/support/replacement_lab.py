@@ -36,7 +36,7 @@ class ReplacementLab(ExternalLab):
         arguments = {**CONNECTION, "endpoint_url": self.emulator.url, **options}
         if "keys" not in options:
             arguments.setdefault("key_id", ALIAS)
-        if not {"key_material", "key_material_file", "keys"} & set(options):
+        if not {"key_material", "key_material_file", "pkcs11", "keys"} & set(options):
             arguments["key_material"] = b64(material(spec, label))
         # Ansible keeps warnings for as long as a process lives, which is usually one module.
         ansible_warnings._global_warnings.clear()

@@ -36,8 +36,14 @@ class Lab:
         return {"library": self.library, "token_label": self.token_label, "pin": self.pin, **others}
 
 
+_MADE: list[Lab] = []
+
+
 def softhsm(folder: Path, label: str = "lab") -> Lab | None:
     """A new token of SoftHSM's in the folder, beside one with the label OTHER; None where SoftHSM is not installed."""
+    if _MADE:
+        # The library reads its settings once in a process.
+        return _MADE[0]
     library = next((path for path in _SOFTHSM if os.path.exists(path)), None)
     if library is None or shutil.which("softhsm2-util") is None:
         return None
@@ -49,7 +55,8 @@ def softhsm(folder: Path, label: str = "lab") -> Lab | None:
     for name in (label, OTHER):
         command = ["softhsm2-util", "--init-token", "--free", "--label", name, "--so-pin", "87654321", "--pin", PIN]
         subprocess.run(command, check=True, capture_output=True)
-    return Lab(library, label, PIN)
+    _MADE.append(Lab(library, label, PIN))
+    return _MADE[0]
 
 
 def nss(folder: Path) -> Lab | None:

@@ -72,7 +72,7 @@ def run(
     """Bring the keys to the wished states of their material."""
 
     def read() -> tuple[Sequence[KeyInput], Stage | None]:
-        return read_inputs(options, region), read_stage(options)
+        return read_inputs(options, region, check_mode), read_stage(options)
 
     def make(connections: Connections, key_inputs: tuple[Sequence[KeyInput], Stage | None], journal: Journal) -> Fleet:
         return Fleet(connections, *key_inputs, journal)

@@ -285,12 +285,19 @@ class Evidence:
 
     verdict: "match" (with the material's ID on symmetric keys), "mismatch" or "unknown".
     method: "fingerprint", "public_key", "mac", "key_material_id", "reimport" or None.
+    reads_every_mark: whether a material with another fingerprint is certainly another one. A token cannot compute the
+    fingerprint that bytes leave.
     """
 
     verdict: str = "unknown"
     method: str | None = None
     key_material_id: str | None = None
     fingerprint: str | None = None
+    reads_every_mark: bool = True
+
+    def may_be(self, mark: str | None) -> bool:
+        """Whether KMS has to say whether the bytes are the material with this fingerprint."""
+        return mark is None or not self.reads_every_mark
 
 
 NO_EVIDENCE = Evidence()

@@ -35,9 +35,23 @@ PLAINTEXT: Spec = {
         },
     },
 }
+# Material in a PKCS#11 token.
+PKCS11: Spec = {
+    "type": "dict",
+    "options": {
+        "library": {"type": "path", "required": True},
+        "token_label": {"type": "str", "required": True, "no_log": False},
+        "pin": {"type": "str", "no_log": True},
+        "pin_file": {"type": "path", "no_log": False},
+        "key_label": {"type": "str", "no_log": False},
+        "key_id": {"type": "str", "no_log": False},
+        "generate": {"type": "bool", "default": False},
+    },
+}
 # What can be said of the material of one key, wherever it is imported.
 MATERIAL: Spec = {
     **PLAINTEXT,
+    "pkcs11": PKCS11,
     "key_material_description": {"type": "str", "no_log": False},
     "valid_to": {"type": "str"},
     "valid_for": {"type": "str"},

@@ -40,7 +40,7 @@ from ..key.outage import record_of
 from ..key.outage import takes_down
 from ..key.transitions import UNNAMED
 from ..key.transitions import apply
-from ..secret.material import Secret
+from ..secret.material import Held
 from ..secret.material import sealer
 from ..secret.preparation import Wrapped
 from ..secret.wrapping import wrapping_key_problem
@@ -94,7 +94,7 @@ class PlanExecutor:
     request: Request
     plan: Plan
     key: Key
-    secret: Secret | None = None
+    secret: Held | None = None
     wrapped: Wrapped | None = None
     steps: list[StepRecord] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)

@@ -29,8 +29,9 @@ from ..secret.bundle import WRAPPED
 from ..secret.material import decode_base64
 from ..secret.preparation import Prepared
 from ..secret.preparation import Wrapped
-from ..secret.sources import PLAINTEXT_OPTIONS
-from ..secret.sources import given_plaintext
+from ..secret.sources import UNWRAPPED_OPTIONS
+from ..secret.sources import Source
+from ..secret.sources import given_source
 from ..service import account
 from ..service.errors import AnsibleKMSError
 from ..service.errors import invalid
@@ -43,22 +44,23 @@ ALL_REGIONS = "all"
 DEFAULT_WAIT_TIMEOUT = 120
 # A rotation took up to 460 seconds on AWS.
 ROTATION_WAIT_TIMEOUT = 600
-_MATERIAL_OPTIONS = (*PLAINTEXT_OPTIONS, "encrypted_key_material")
+_MATERIAL_OPTIONS = (*UNWRAPPED_OPTIONS, "encrypted_key_material")
 
 
 @dataclass(frozen=True)
 class KeyInput:
-    """A request together with the material given for it: content before it is checked, or already wrapped.
-
-    given_by: the option that the content comes from, with the path of a file, for messages about the content.
-    source: the kind of that ("inline", "file", "components", "wrapped"), None without material.
-    """
+    """A request together with the material given for it: where it comes from, before that is opened, or wrapped."""
 
     request: Request
-    content: bytes | None = field(default=None, repr=False)
+    given: Source | None = None
     wrapped: Wrapped | None = field(default=None, repr=False)
-    given_by: str = ""
-    source: str | None = None
+
+    @property
+    def source(self) -> str | None:
+        """The kind of what the material comes from, None without material."""
+        if self.given is not None:
+            return self.given.source
+        return WRAPPED if self.wrapped or self.request.offered else None
 
 
 # An entry that sets one option of a group takes none of the group from the top level.
@@ -104,17 +106,17 @@ def allowed(options: Mapping[str, Any]) -> frozenset[str]:
     return frozenset(options.get("allow") or ())
 
 
-def read_inputs(options: Mapping[str, Any], region: str | None) -> list[KeyInput]:
+def read_inputs(options: Mapping[str, Any], region: str | None, check_mode: bool = False) -> list[KeyInput]:
     """The wishes of a whole call, in the order given. Raises AnsibleKMSError for the first that cannot be meant."""
     account.check_account(options.get("expected_account"))
     entries = options.get("keys")
     if entries is None:
-        return [read_input(options, region)]
+        return [read_input(options, region, check_mode)]
     if not entries:
         raise invalid("keys is empty; name at least one key")
     merged = [merge(options, one) for one in entries]
     _check_twice([str(one["key_id"]) for one in merged])
-    return [read_input(one, region) for one in merged]
+    return [read_input(one, region, check_mode) for one in merged]
 
 
 def merge(options: Mapping[str, Any], entry: Mapping[str, Any]) -> dict[str, Any]:
@@ -134,11 +136,11 @@ def _check_twice(key_ids: list[str]) -> None:
         seen.add(bare)
 
 
-def read_input(options: Mapping[str, Any], region: str | None) -> KeyInput:
+def read_input(options: Mapping[str, Any], region: str | None, check_mode: bool = False) -> KeyInput:
     """The wish that one key's options express. Raises AnsibleKMSError that names the option and the key."""
     key_id = called(options)
     try:
-        return _read_input(options, key_id, region)
+        return _read_input(options, key_id, region, check_mode)
     except AnsibleKMSError as error:
         error.key_id = key_id
         raise error from None
@@ -149,7 +151,7 @@ def called(options: Mapping[str, Any]) -> str:
     return str(options.get("name") or options["key_id"])
 
 
-def _read_input(options: Mapping[str, Any], key_id: str, region: str | None) -> KeyInput:
+def _read_input(options: Mapping[str, Any], key_id: str, region: str | None, check_mode: bool) -> KeyInput:
     problem = key_id_problem(str(options["key_id"]), region)
     if problem:
         raise invalid(f"key_id: {problem}")
@@ -158,12 +160,11 @@ def _read_input(options: Mapping[str, Any], key_id: str, region: str | None) -> 
     _check_combinations(options)
     if options.get("stage") == "change":
         # What was prepared is used; the plaintext is not even looked at.
-        return KeyInput(_request(options, key_id, "prepared"), source=WRAPPED)
-    given, wrapped = given_plaintext(options), _wrapped(options)
+        return KeyInput(_request(options, key_id, "prepared"))
+    given, wrapped = given_source(options, check_mode), _wrapped(options)
     if given is not None:
-        return KeyInput(_request(options, key_id, "plaintext"), given.content, None, given.given_by, given.source)
-    offered = "wrapped" if wrapped else None
-    return KeyInput(_request(options, key_id, offered), None, wrapped, source=WRAPPED if wrapped else None)
+        return KeyInput(_request(options, key_id, "plaintext"), given)
+    return KeyInput(_request(options, key_id, "wrapped" if wrapped else None), None, wrapped)
 
 
 def _check_stage(options: Mapping[str, Any]) -> None:
@@ -173,7 +174,7 @@ def _check_stage(options: Mapping[str, Any]) -> None:
     if mode == "change" and state not in ("reimported", "present"):
         raise invalid(f"stage change goes with the states reimported and present only, not with {state}")
     if mode == "prepare" and options.get("encrypted_key_material") is not None:
-        raise invalid("stage prepare wraps the material itself; give key_material, key_material_file or components")
+        raise invalid(f"stage prepare wraps the material itself; give {', '.join(UNWRAPPED_OPTIONS)}")
 
 
 def _given(options: Mapping[str, Any], *names: str) -> list[str]:
@@ -190,7 +191,7 @@ def _check_combinations(options: Mapping[str, Any]) -> None:
             "encrypted_key_material and import_token go together; both come from one set of import parameters"
         )
     if state != "absent" and not material and options.get("stage") != "change":
-        raise invalid(f"state {state} needs the material: {', '.join(PLAINTEXT_OPTIONS)} or encrypted_key_material")
+        raise invalid(f"state {state} needs the material: {', '.join(UNWRAPPED_OPTIONS)} or encrypted_key_material")
     if state == "absent":
         _check_absent(options)
     _check_expiry(options)
@@ -206,8 +207,7 @@ def _check_absent(options: Mapping[str, Any]) -> None:
         raise invalid("key_material_id and all_materials exclude each other")
     if options.get("encrypted_key_material"):
         raise invalid(
-            "wrapped material proves nothing before a deletion; give key_material, key_material_file or components, "
-            "or none"
+            f"wrapped material proves nothing before a deletion; give {', '.join(UNWRAPPED_OPTIONS)}, or none"
         )
 
 

@@ -160,7 +160,7 @@ def _unproved(request: Request, key: Key, evidence: Evidence) -> Plan:
     """Material of another tool: KMS compares the bytes at a reimport, and the fingerprint is recorded with it."""
     named = request.key_material_id
     # Whether KMS takes staged bytes again as existing ones is not known: a refusal changes nothing, and comes last.
-    unmarked = [entry for entry in key.materials if descriptions.split(entry.description)[1] is None]
+    unmarked = [entry for entry in key.materials if evidence.may_be(descriptions.split(entry.description)[1])]
     candidates = [entry for entry in key.materials if entry.key_material_id == named] if named else unmarked
     if request.offered == "wrapped":
         return _wrapped(request, key, evidence)

@@ -59,7 +59,9 @@ def _target(request: Request, key: Key, evidence: Evidence) -> Material | None:
     if known:
         return key.material(known)
     unmarked = [
-        entry for entry in key.materials if entry.permanent and descriptions.split(entry.description)[1] is None
+        entry
+        for entry in key.materials
+        if entry.permanent and evidence.may_be(descriptions.split(entry.description)[1])
     ]
     return unmarked[0] if len(unmarked) == 1 else None
 

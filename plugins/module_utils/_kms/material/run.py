@@ -32,13 +32,10 @@ from ..key.transitions import UNNAMED
 from ..secret import preparation
 from ..secret.claims import NO_CLAIMS
 from ..secret.claims import claims_of
-from ..secret.material import Secret
-from ..secret.material import check
-from ..secret.material import require_cryptography
+from ..secret.material import Held
 from ..secret.material import sealer
 from ..secret.preparation import Prepared
 from ..secret.proof import find_evidence
-from ..secret.weakness import refuse_weak
 from ..service import connection
 from ..service.endpoint import require_proved
 from ..service.errors import CHANGED_MEANWHILE
@@ -139,13 +136,13 @@ class KeyRun:
         except Exception as error:  # noqa: BLE001 - a traceback could show material
             self.refuse(unexpected(error, request.key_id))
 
-    def _read_tags(self, key: Key, evidence: Evidence, secret: Secret | None) -> Key:
+    def _read_tags(self, key: Key, evidence: Evidence, secret: Held | None) -> Key:
         seals: list[tag_values.Seal] = [secret.seal] if secret is not None else []
         seals += [sealer(self.key_input.wrapped.blob)] if self.key_input.wrapped else []
         acts = make_plan(self.key_input.request, key, evidence).to_do
         return read_tags(self.kms, self.key_input.request, key, acts, tuple(seals))
 
-    def _find_evidence(self, key: Key, secret: Secret | None) -> Evidence:
+    def _find_evidence(self, key: Key, secret: Held | None) -> Evidence:
         request, kept = self.key_input.request, self.stage
         if kept is None or kept.mode != "change":
             return find_evidence(self.kms, request, key, secret)
@@ -196,7 +193,7 @@ class KeyRun:
         if self.executor is not None:
             self.result = _executed(self.result, self.executor, error)
 
-    def _plan_for(self, key: Key, evidence: Evidence, secret: Secret | None) -> None:
+    def _plan_for(self, key: Key, evidence: Evidence, secret: Held | None) -> None:
         request = self.key_input.request
         plan = make_plan(request, key, evidence)
         if plan.refusal:
@@ -291,29 +288,26 @@ def at_endpoint(result: Result, kms: connection.Connection) -> Result:
 
 def require_trusted(key_input: KeyInput, kms: connection.Connection) -> None:
     """Raises AnsibleKMSError when there is plaintext that must not be wrapped for who answers there."""
-    if key_input.content is not None:
+    if key_input.given is not None:
         require_proved(kms.channel, key_input.request.allow, key_input.request.key_id)
 
 
-def checked_secret(key_input: KeyInput, key: Key) -> Secret | None:
+def checked_secret(key_input: KeyInput, key: Key) -> Held | None:
     """The material, once everything about it and the key that can be refused has been. Raises AnsibleKMSError."""
     request = key_input.request
     problem = state_refusal(request, key) or _spec_problem(request, key) or _expiry_problem(request, key)
     if problem:
         raise invalid(problem)
-    if key_input.content is None:
+    if key_input.given is None:
         return None
+    # What is only to be deleted may be as it is.
+    allow = None if request.state == "absent" else request.allow
     try:
-        secret = check(key_input.content, key.key_spec, request.key_id, key.region)
-        require_cryptography()
-        if request.state != "absent":
-            # What is only to be deleted may be as it is.
-            refuse_weak(secret, key.key_spec, request.allow, request.key_id)
+        return key_input.given.opened(key.key_spec, request.key_id, key.region, allow)
     except AnsibleKMSError as error:
         if error.code != INVALID_INPUT:
             raise
-        raise invalid(f"{key_input.given_by}: {error.message}") from None
-    return secret
+        raise invalid(f"{key_input.given.given_by}: {error.message}") from None
 
 
 def _expiry_problem(request: Request, key: Key) -> str | None:

@@ -34,7 +34,7 @@ from ..material.execute import PlanExecutor
 from ..material.find import read_key
 from ..material.find import read_tags
 from ..material.plan import make_plan
-from ..secret.material import Secret
+from ..secret.material import Held
 from ..secret.proof import find_evidence
 from ..service import connection
 from ..service import operations
@@ -66,7 +66,7 @@ class ReplacementExecutor:
     key_input: ReplacementInput
     pair: Pair
     plan: ReplacementPlan
-    secret: Secret
+    secret: Held
     creator: KeyCreator
     model: ExternalKey | None = None
     key: Key | None = None

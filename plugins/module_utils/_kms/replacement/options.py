@@ -18,7 +18,7 @@ from ..material.options import KeyInput
 from ..material.options import called
 from ..material.options import merge
 from ..material.options import read_inputs
-from ..secret.sources import PLAINTEXT_OPTIONS
+from ..secret.sources import UNWRAPPED_OPTIONS
 from ..service.errors import AnsibleKMSError
 from ..service.errors import invalid
 
@@ -39,7 +39,9 @@ class ReplacementInput(KeyInput):
     bypass_policy_lockout_safety_check: bool = False
 
 
-def read_replacements(options: Mapping[str, Any], region: str | None) -> list[ReplacementInput]:
+def read_replacements(
+    options: Mapping[str, Any], region: str | None, check_mode: bool = False
+) -> list[ReplacementInput]:
     """The wishes of a whole call, in the order given. Raises AnsibleKMSError for the first that cannot be meant."""
     whole = {**options, "state": "present"}
     entries = options.get("keys")
@@ -48,13 +50,13 @@ def read_replacements(options: Mapping[str, Any], region: str | None) -> list[Re
         problem = next(_problems(one), None)
         if problem:
             raise invalid(problem, called(one))
-    key_inputs = read_inputs(whole, region)
+    key_inputs = read_inputs(whole, region, check_mode)
     return [_completed(key_input, one, region) for key_input, one in zip(key_inputs, merged)]
 
 
 def _problems(options: Mapping[str, Any]) -> Iterator[str]:
-    if all(options.get(name) is None for name in PLAINTEXT_OPTIONS):
-        yield "the material of the new key is needed: key_material, key_material_file or components"
+    if all(options.get(name) is None for name in UNWRAPPED_OPTIONS):
+        yield f"the material of the new key is needed: {', '.join(UNWRAPPED_OPTIONS)}"
     window = window_problem(options.get("pending_window"))
     if window:
         yield window
@@ -66,9 +68,7 @@ def _completed(key_input: KeyInput, options: Mapping[str, Any], region: str | No
     window = options.get("pending_window")
     return ReplacementInput(
         key_input.request,
-        key_input.content,
-        given_by=key_input.given_by,
-        source=key_input.source,
+        key_input.given,
         aliases=_aliases(key_input.request.key_id, options, region),
         old_key=options.get("old_key") or LEAVE,
         pending_window=DEFAULT_WINDOW if window is None else window,

@@ -35,7 +35,7 @@ from ..material.find import with_tags
 from ..material.plan import make_plan
 from ..material.results import Replacement
 from ..material.results import Result
-from ..secret.material import Secret
+from ..secret.material import Held
 from ..secret.proof import find_evidence
 from ..service import connection
 from ..service.connections import Connect
@@ -79,7 +79,7 @@ def run(
     """Replace the keys."""
 
     def read() -> Sequence[ReplacementInput]:
-        return read_replacements(options, region)
+        return read_replacements(options, region, check_mode)
 
     return fleet_run.managed(
         key_replacement_spec(),
@@ -178,7 +178,7 @@ class ReplacementRun(material_run.KeyRun):
         self._predict(pair, plan, imports, key)
         self._begin(pair, plan, secret, replace(key_input, request=request))
 
-    def _begin(self, pair: Pair, plan: ReplacementPlan, secret: Secret, key_input: ReplacementInput) -> None:
+    def _begin(self, pair: Pair, plan: ReplacementPlan, secret: Held, key_input: ReplacementInput) -> None:
         earlier, self.replacing = self.replacing, None
         if not plan.operations:
             return
@@ -196,7 +196,7 @@ class ReplacementRun(material_run.KeyRun):
     def _refusal(self, key: Key) -> str | None:
         return first_refusal(self.desired, key)
 
-    def _pair(self, named: Party, secret: Secret) -> Pair:
+    def _pair(self, named: Party, secret: Held) -> Pair:
         """Which key is the old one, and which one the new."""
         request = self.desired.request
         new = find.successor(self.kms, request, named, self._refusal)
@@ -217,7 +217,7 @@ class ReplacementRun(material_run.KeyRun):
         found = [find.read_party(self.kms, request.of(arn), self._refusal) for arn in half_made]
         return Pair(named, found[0] if found else None)
 
-    def _verdict(self, party: Party, secret: Secret) -> Evidence:
+    def _verdict(self, party: Party, secret: Held) -> Evidence:
         """Whether the material given is the one of this key."""
         arn = party.key.arn
         if self._said is not None and party.predecessor:
@@ -227,7 +227,7 @@ class ReplacementRun(material_run.KeyRun):
             self._evidence[arn] = find_evidence(self.kms, request, party.key, secret)
         return self._evidence[arn]
 
-    def _material(self, pair: Pair, secret: Secret, request: Request) -> tuple[Plan, Key]:
+    def _material(self, pair: Pair, secret: Held, request: Request) -> tuple[Plan, Key]:
         """The plan for the material of the new key, and that key."""
         if pair.new is None:
             if pair.old is None:
@@ -240,7 +240,7 @@ class ReplacementRun(material_run.KeyRun):
         key = with_tags(pair.new.key, pair.new.tags, (secret.seal,))
         return make_plan(request, key, evidence), key
 
-    def _known(self, pair: Pair, imports: Plan, secret: Secret) -> Evidence:
+    def _known(self, pair: Pair, imports: Plan, secret: Held) -> Evidence:
         if pair.old is None or imports.evidence.verdict == "match":
             return NO_EVIDENCE
         return self._verdict(pair.old, secret)

@@ -27,20 +27,20 @@ except ImportError:
     # material.require_cryptography() says so in a sentence before anything gets here.
     pass
 
-_AES_LENGTHS = (16, 24, 32)
-_ZEROS = bytes(16)
+AES_LENGTHS = (16, 24, 32)
+ZEROS = bytes(16)
 # ANSI X9.24-1:2017 shows up to five bytes of a check value of an AES key; many devices show three.
-_DIGITS = 10
+DIGITS = 10
 _GIVEN_RE = re.compile(r"(?:[0-9A-F]{2}){3,5}")
 
 
 def check_value(content: bytes) -> str:
     """The check value of material: 10 hexadecimal digits in capitals."""
-    if len(content) in _AES_LENGTHS:
+    if len(content) in AES_LENGTHS:
         mac = CMAC(algorithms.AES(content))
-        mac.update(_ZEROS)
-        return mac.finalize().hex()[:_DIGITS].upper()
-    return hmac.new(content, _ZEROS, hashlib.sha256).hexdigest()[:_DIGITS].upper()
+        mac.update(ZEROS)
+        return mac.finalize().hex()[:DIGITS].upper()
+    return hmac.new(content, ZEROS, hashlib.sha256).hexdigest()[:DIGITS].upper()
 
 
 def require_check_value(content: bytes, given: str, subject: str) -> None:
@@ -59,7 +59,7 @@ def require_check_value(content: bytes, given: str, subject: str) -> None:
 
 
 def _reason(content: bytes, wanted: str) -> str:
-    if len(content) in _AES_LENGTHS and _encrypted_zeros(content).startswith(wanted):
+    if len(content) in AES_LENGTHS and _encrypted_zeros(content).startswith(wanted):
         return (
             "the check value given is that of the encrypted block of zeros (PKCS#11, CKA_CHECK_VALUE), and that of "
             "AES-CMAC is needed"
@@ -71,4 +71,4 @@ def _encrypted_zeros(content: bytes) -> str:
     """What older devices and PKCS#11 (CKA_CHECK_VALUE) take: the encrypted block of zeros."""
     # One block, and not for secrecy: this is how the value is defined.
     encryptor = Cipher(algorithms.AES(content), modes.ECB()).encryptor()  # noqa: S305
-    return (encryptor.update(_ZEROS) + encryptor.finalize()).hex().upper()
+    return (encryptor.update(ZEROS) + encryptor.finalize()).hex().upper()

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from dataclasses import field
 
 from ..key import specs
-from .material import Secret
+from .material import Held
 
 
 @dataclass(frozen=True)
@@ -32,14 +32,14 @@ class Claims:
 NO_CLAIMS = Claims()
 
 
-def claims_of(secret: Secret, key_arn: str, key_spec: str) -> Claims:
+def claims_of(secret: Held, key_arn: str, key_spec: str) -> Claims:
     """What can be said of material for a key."""
     account_id, key_id = key_arn.split(":")[4], key_arn.rpartition("/")[2]
     return Claims(secret.fingerprint(account_id, key_id), secret.check_value(), _proof(secret, key_arn, key_spec))
 
 
-def _proof(secret: Secret, key_arn: str, key_spec: str) -> bytes | None:
-    if secret.private_key is not None:
+def _proof(secret: Held, key_arn: str, key_spec: str) -> bytes | None:
+    if key_spec not in specs.RAW_LENGTHS:
         return secret.public_key()
     digest = specs.HMAC_HASHES.get(key_spec)
     return secret.mac(mac_message(key_arn), digest) if digest else None

@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from dataclasses import field
 from typing import Any
 from typing import Callable
+from typing import Protocol
 
 from ..key import models
 from ..key import specs
@@ -44,6 +45,28 @@ except ImportError:
 
 # A PKCS#8 RSA_4096 key in PEM has 3.3 kB; whatever is far longer is no key.
 _LARGEST_MATERIAL = 64 * 1024
+_AES_LENGTHS = (16, 32)
+
+
+class Held(Protocol):
+    """Material that can be imported, wherever its bytes are: they need not be here to be wrapped and proved."""
+
+    def wrapped_for(self, public_key: bytes, algorithm: str) -> bytes: ...
+
+    def mac(self, message: bytes, digest: str) -> bytes: ...
+
+    def fingerprint(self, account_id: str, key_id: str) -> str | None: ...
+
+    def fingerprints(self, account_id: str, key_id: str) -> tuple[str, ...]: ...
+
+    def seal(self, context: str) -> str: ...
+
+    def check_value(self) -> str | None: ...
+
+    def public_key(self) -> bytes: ...
+
+    @property
+    def reads_every_mark(self) -> bool: ...
 
 
 @dataclass(frozen=True)
@@ -62,8 +85,18 @@ class Secret:
         return hmac.new(self.plaintext, message, getattr(hashlib, digest)).digest()
 
     def fingerprint(self, account_id: str, key_id: str) -> str:
-        """Which material of a key this is: see fingerprint."""
+        """Which material of a key this is, for its description: see fingerprint."""
         return fingerprint(self, account_id, key_id)
+
+    def fingerprints(self, account_id: str, key_id: str) -> tuple[str, ...]:
+        """Every form in which a description may tell that it is this material: ours, and that of a token."""
+        ours = self.fingerprint(account_id, key_id)
+        return (ours, cmac_fingerprint(self, account_id, key_id)) if len(self.plaintext) in _AES_LENGTHS else (ours,)
+
+    @property
+    def reads_every_mark(self) -> bool:
+        """Whether a description with another fingerprint is one of another material."""
+        return True
 
     def check_value(self) -> str:
         """The check value that people compare: see check_value."""

@@ -26,13 +26,13 @@ from ..service.errors import INVALID_STATE
 from ..service.errors import NOT_ALLOWED
 from ..service.errors import AnsibleKMSError
 from ..service.errors import invalid
-from .material import Secret
+from .material import Held
 
 # A proof that the caller may not read, or the key's state forbids, is no proof; everything else is a failure.
 _NO_PROOF_CODES = (*NOT_ALLOWED, INVALID_STATE)
 
 
-def find_evidence(kms: connection.Connection, request: Request, key: Key, secret: Secret | None) -> Evidence:
+def find_evidence(kms: connection.Connection, request: Request, key: Key, secret: Held | None) -> Evidence:
     """What can be known by reading alone. Raises AnsibleKMSError for a key_material_id the key never had."""
     if key.symmetric:
         return symmetric_evidence(request, key, secret)
@@ -48,7 +48,7 @@ def find_evidence(kms: connection.Connection, request: Request, key: Key, secret
         raise
 
 
-def symmetric_evidence(request: Request, key: Key, secret: Secret | None) -> Evidence:
+def symmetric_evidence(request: Request, key: Key, secret: Held | None) -> Evidence:
     """The verdict of the fingerprints in the list of materials. Makes no call."""
     named = request.key_material_id
     if named and (key.materials or key.never_imported) and key.material(named) is None:
@@ -59,18 +59,23 @@ def symmetric_evidence(request: Request, key: Key, secret: Secret | None) -> Evi
     if secret is None:
         return Evidence("match", "key_material_id", named) if named and request.offered else NO_EVIDENCE
     own = secret.fingerprint(key.account_id, key.key_id)
+    forms = secret.fingerprints(key.account_id, key.key_id)
     marks = {entry.key_material_id: descriptions.split(entry.description)[1] for entry in key.materials}
-    found = next((one for one, mark in marks.items() if mark is not None and hmac.compare_digest(mark, own)), None)
+    found = next((one for one, mark in marks.items() if mark is not None and _is_one_of(mark, forms)), None)
     if found is not None and named in (None, found):
         return Evidence("match", "fingerprint", found, own)
     meant = [mark for one, mark in marks.items() if named in (None, one)]
     # Bytes that are another of the key's materials are not the one named, whoever imported that.
-    if found is not None or (meant and all(mark is not None for mark in meant)):
+    if found is not None or (secret.reads_every_mark and meant and all(mark is not None for mark in meant)):
         return Evidence("mismatch", "fingerprint", named, own)
-    return Evidence(fingerprint=own)
+    return Evidence(fingerprint=own, reads_every_mark=secret.reads_every_mark)
 
 
-def _mac_evidence(kms: connection.Connection, key: Key, secret: Secret) -> Evidence:
+def _is_one_of(mark: str, forms: tuple[str, ...]) -> bool:
+    return any(hmac.compare_digest(mark, form) for form in forms)
+
+
+def _mac_evidence(kms: connection.Connection, key: Key, secret: Held) -> Evidence:
     # GenerateMac works in Enabled only.
     if not key.enabled:
         return NO_EVIDENCE

@@ -23,6 +23,7 @@ from ..key import specs
 from ..service.errors import MISSING_LIBRARY
 from ..service.errors import AnsibleKMSError
 from ..service.errors import invalid
+from . import check_value
 from . import material
 
 try:
@@ -115,23 +116,21 @@ def _session(request: TokenRequest) -> Any:
     try:
         tokens = [one for one in pkcs11.lib(request.library).get_tokens() if one.label.rstrip() == label]
     except (token_errors.PKCS11Error, RuntimeError, OSError) as error:
-        raise invalid(f"pkcs11: the library {request.library} cannot be used ({_reason(error)})") from None
+        raise invalid(f"the library {request.library} cannot be used ({_reason(error)})") from None
     if len(tokens) != 1:
         found = "no token" if not tokens else f"{len(tokens)} tokens"
-        raise invalid(f"pkcs11: {request.library} shows {found} with the label {label}; name one that is there once")
+        raise invalid(f"{request.library} shows {found} with the label {label}; name one that is there once")
     pin: dict[str, Any] = {"user_pin": request.pin} if request.pin else {}
     try:
         return tokens[0].open(rw=request.generate, **pin)
     except (token_errors.PinIncorrect, token_errors.PinInvalid, token_errors.PinLenRange):
         raise invalid(
-            f"pkcs11: the token {label} refused the PIN; it was tried once, since tokens lock themselves"
+            f"the token {label} refused the PIN; it was tried once only, since tokens lock themselves"
         ) from None
     except token_errors.PinLocked:
-        raise invalid(
-            f"pkcs11: the PIN of the token {label} is locked; its security officer has to set a new one"
-        ) from None
+        raise invalid(f"the PIN of the token {label} is locked; its security officer has to set a new one") from None
     except token_errors.PKCS11Error as error:
-        raise invalid(f"pkcs11: the token {label} cannot be opened ({_reason(error)})") from None
+        raise invalid(f"the token {label} cannot be opened ({_reason(error)})") from None
 
 
 def _reason(error: Exception) -> str:
@@ -178,11 +177,35 @@ class TokenKey:
         """Which material of a key this is: material.cmac_fingerprint, computed in the token. None where it refuses."""
         return self._cmac(material.fingerprint_context(account_id, key_id))
 
+    def fingerprints(self, account_id: str, key_id: str) -> tuple[str, ...]:
+        """Every form in which a description may tell that it is this material."""
+        own = self.fingerprint(account_id, key_id)
+        return (own,) if own else ()
+
+    @property
+    def reads_every_mark(self) -> bool:
+        """Whether a description with another fingerprint is one of another material: not that which bytes left."""
+        return False
+
+    def public_key(self) -> bytes:
+        """Raises AnsibleKMSError: find_key takes no private keys."""
+        raise invalid(f"{self.request.name} is no private key")
+
     def seal(self, context: str) -> str:
         """What only a holder of this material can make of a context; empty where the token refuses."""
         if self.key_spec in specs.HMAC_HASHES:
             return self.mac(context.encode(), specs.HMAC_HASHES[self.key_spec])[:16].hex()
         return self._cmac(context.encode()) or ""
+
+    def check_value(self) -> str | None:
+        """See check_value.check_value. None where a token cannot compute it: AES-CMAC with an HMAC key."""
+        if self.key_spec == models.SYMMETRIC:
+            found = self._cmac(check_value.ZEROS)
+        elif specs.RAW_LENGTHS[self.key_spec] not in check_value.AES_LENGTHS:
+            found = self.mac(check_value.ZEROS, "sha256").hex()
+        else:
+            found = None
+        return found[: check_value.DIGITS].upper() if found else None
 
     def _cmac(self, message: bytes) -> str | None:
         try:
@@ -197,7 +220,7 @@ def find_key(request: TokenRequest, key_spec: str, key: str) -> TokenKey:
     """The key object for a KMS key of this spec, made when that is asked for. Raises AnsibleKMSError."""
     if key_spec not in specs.RAW_LENGTHS:
         raise invalid(
-            f"pkcs11: the {key_spec} key {key} takes a private key, which tokens wrap in ways that KMS does not take; "
+            f"the {key_spec} key {key} takes a private key, which tokens wrap in ways that KMS does not take; "
             "wrap it with the tool of the token's maker, and give it as encrypted_key_material with its import_token"
         )
     token = open_token(request)
@@ -207,11 +230,17 @@ def find_key(request: TokenRequest, key_spec: str, key: str) -> TokenKey:
             found = [_generated(session, request, key_spec)]
     if len(found) != 1:
         number = "is not there" if not found else f"is there {len(found)} times"
-        raise invalid(f"pkcs11: {request.name} {number}; name one that is there once, or set generate to make it")
+        raise invalid(f"{request.name} {number}; name one that is there once, or set generate to make it")
     problem = _problem(found[0], key_spec)
     if problem:
-        raise invalid(f"pkcs11: {request.name} does not fit the {key_spec} key {key}: {problem}")
+        raise invalid(f"{request.name} does not fit the {key_spec} key {key}: {problem}")
     return TokenKey(request, token, found[0], key_spec)
+
+
+def exists(request: TokenRequest) -> bool:
+    """Whether there is a key object of that name. Raises AnsibleKMSError."""
+    with open_token(request).working(f"looking for {request.name}") as session:
+        return any(True for _one in session.get_objects(_template(request)))
 
 
 def _template(request: TokenRequest) -> dict[Any, Any]:
@@ -276,4 +305,4 @@ def _oaep(algorithm: str) -> tuple[Any, Any]:
 
 def _hash_refused(request: TokenRequest, algorithm: str) -> str:
     hint = "; set wrapping_algorithm to RSAES_OAEP_SHA_1 if SHA-1 is what you mean to use" if "256" in algorithm else ""
-    return f"pkcs11: the token {request.token_label} does not wrap with {algorithm}{hint}"
+    return f"the token {request.token_label} does not wrap with {algorithm}{hint}"

@@ -22,6 +22,7 @@ from ansible_collections.byok.aws.plugins.module_utils._kms.material.results imp
 from ansible_collections.byok.aws.plugins.module_utils._kms.material.results import diff
 from ansible_collections.byok.aws.plugins.module_utils._kms.material.results import entry
 from ansible_collections.byok.aws.plugins.module_utils._kms.secret.material import Secret
+from ansible_collections.byok.aws.plugins.module_utils._kms.secret.sources import Given
 from ansible_collections.byok.aws.tests.unit.plugins.module_utils._kms.builders import ALIAS
 from ansible_collections.byok.aws.tests.unit.plugins.module_utils._kms.builders import ARN
 from ansible_collections.byok.aws.tests.unit.plugins.module_utils._kms.builders import KEY_ID
@@ -308,7 +309,7 @@ SECRET = b"CANARY" + bytes(range(200, 226))
     "holder",
     [
         Secret(SECRET, private_key=SECRET),
-        KeyInput(request(), content=SECRET),
+        KeyInput(request(), Given(SECRET, "inline", "key_material")),
         KeyInput(request(), wrapped=Wrapped(SECRET, SECRET)),
         Wrapped(SECRET, SECRET),
         ImportParameters(SECRET, SECRET),
