@@ -368,9 +368,9 @@ EXAMPLES = r"""
   byok.aws.kms_imported_material:
     key_id: alias/token
     pkcs11:
-      library: /usr/lib/softhsm/libsofthsm2.so
+      library: "{{ pkcs11_library }}"
       token_label: payments
-      pin_file: /etc/byok/token.pin
+      pin: "{{ payments_token_pin }}"
       key_label: payments-2030
       generate: true
     wrapping_algorithm: RSAES_OAEP_SHA_1
