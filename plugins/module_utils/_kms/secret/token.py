@@ -107,7 +107,7 @@ def open_token(request: TokenRequest) -> Token:
                 _OPENED[place] = error
         found = _OPENED[place]
     if isinstance(found, AnsibleKMSError):
-        raise AnsibleKMSError(found.sentence, code=found.code)
+        raise AnsibleKMSError(found.message, code=found.code)
     return found
 
 
