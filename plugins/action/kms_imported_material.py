@@ -24,10 +24,8 @@ from contextlib import suppress
 from ansible import constants
 from ansible.module_utils.common.validation import check_type_list
 from ansible.plugins.action import ActionBase
-from ansible_collections.amazon.aws.plugins.module_utils.modules import aws_argument_spec
 from ansible_collections.byok.aws.plugins.module_utils._kms.key.models import PLAINTEXT_FILE_TRANSFER
 from ansible_collections.byok.aws.plugins.module_utils._kms.material.arguments import imported_material_spec
-from ansible_collections.byok.aws.plugins.module_utils._kms.material.results import summary_line
 from ansible_collections.byok.aws.plugins.module_utils._kms.service.process import without_core_dumps
 from ansible_collections.byok.aws.plugins.module_utils._kms.service.progress import ENVIRONMENT
 from ansible_collections.byok.aws.plugins.module_utils._kms.service.texts import printable
@@ -125,6 +123,9 @@ class ActionModule(ActionBase):
     @classmethod
     def _spec(cls):
         """The argument spec of the module, as amazon.aws completes it."""
+        # Not needed, and mostly not there, where material is wrapped offline.
+        from ansible_collections.amazon.aws.plugins.module_utils.modules import aws_argument_spec
+
         return {**aws_argument_spec(), **cls._module_spec()}
 
     def _forget(self, options):
@@ -159,6 +160,8 @@ class ActionModule(ActionBase):
         """With -v, a line for each of many keys instead of pages; with -vv and more, everything."""
         if self._task.args.get("keys") is None or self._display.verbosity != 1 or self._task.no_log:
             return
+        from ansible_collections.byok.aws.plugins.module_utils._kms.material.results import summary_line
+
         result["_ansible_verbose_override"] = True
         for wanted, entry in zip(self._task.args["keys"], result.get("kms_keys") or []):
             self._display.v(summary_line({**entry, "key_id": wanted.get("key_id", entry["key_id"])}))

@@ -37,6 +37,8 @@ from materials import create_key
 from materials import import_elsewhere
 from materials import material
 from materials import private_key
+from module_runner import CONNECTION
+from module_runner import run_module
 
 ROOT = Path(__file__).resolve().parents[2]
 PLUGINS = ROOT / "plugins"
@@ -68,6 +70,8 @@ class Setting:
     written: names of files that the examples write themselves.
     values: any other variables. makes: aliases that the examples themselves give to keys.
     replicated: aliases of keys that have empty replicas in REPLICAS.
+    requested: bundles of kms_import_parameters, each for a new symmetric key: file name, and what the variable with the
+    fingerprint of the wrapping key begins with.
     """
 
     outcomes: Mapping[str, Outcome]
@@ -78,11 +82,14 @@ class Setting:
     written: Iterable[str] = ()
     makes: frozenset[str] = frozenset()
     replicated: frozenset[str] = frozenset()
+    requested: Mapping[str, str] = field(default_factory=dict)
 
 
 IMPORT = ["ImportKeyMaterial"]
 DELETE = ["DeleteImportedKeyMaterial"]
 REPLACE = ["CreateKey", "TagResource", "ImportKeyMaterial", "UpdateAlias"]
+
+VAULT = bytes(one ^ two for one, two in zip(material(SYMMETRIC, "vault 1"), material(SYMMETRIC, "vault 2")))
 
 # The facts of a role that has been given no key.
 FACTS: dict[str, Any] = {
@@ -189,6 +196,32 @@ SETTINGS: dict[str, Setting] = {
             "Delete and import in the evening, without the plaintext": Outcome(True),
         },
     ),
+    "kms_import_parameters": Setting(
+        keys={"alias/payments": (SYMMETRIC, None), "alias/invoice-signing": ("RSA_2048", "invoices")},
+        written=("ceremony.json",),
+        outcomes={
+            "Request import parameters of two keys": Outcome(True),
+            "Have them valid for 20 hours at least, with SHA-1 for an HSM that does no other OAEP": Outcome(True),
+        },
+    ),
+    "kms_wrap_key_material": Setting(
+        requested={"requested-payments.json": "payments", "requested-vault.json": "vault"},
+        files={
+            "payments.bin": (SYMMETRIC, "payments"),
+            "vault-1.component": (SYMMETRIC, "vault 1"),
+            "vault-2.component": (SYMMETRIC, "vault 2"),
+        },
+        values={
+            "vault_check_value_1": check_value(material(SYMMETRIC, "vault 1")),
+            "vault_check_value_2": check_value(material(SYMMETRIC, "vault 2")),
+            "vault_check_value": check_value(VAULT),
+        },
+        written=("wrapped-payments.json", "wrapped-vault.json"),
+        outcomes={
+            "Wrap the material of the one key in a bundle": Outcome(True),
+            "Wrap what two custodians bring, and compare what they were told": Outcome(True),
+        },
+    ),
     "kms_imported_material_info": Setting(
         keys={"alias/payments": (SYMMETRIC, "payments")},
         outcomes={
@@ -280,13 +313,18 @@ def problems(name: str, tasks: list[dict[str, Any]], setting: Setting | None) ->
         return [f"{name}: SETTINGS says nothing about its examples"] if tasks else [f"{name} has no EXAMPLES"]
     found = [f"{name}: the example {one!r} has no outcome" for one in names_of(tasks) - set(setting.outcomes)]
     found += [f"{name}: there is no example {one!r}" for one in set(setting.outcomes) - names_of(tasks)]
-    known = set(setting.variables) | set(setting.values) | {task["register"] for task in tasks if "register" in task}
+    known = {f"{label}_wrapping_key_fingerprint" for label in setting.requested.values()}
+    known |= set(setting.variables) | set(setting.values) | {task["register"] for task in tasks if "register" in task}
     for task in tasks:
         everything = "\n".join(texts(task))
         aliases = {*setting.keys, *setting.makes}
         found += [f"{task['name']}: no key {alias}" for alias in ALIAS_RE.findall(everything) if alias not in aliases]
         for path in PATH_RE.findall(everything):
-            if Path(path).parent != Path(FOLDER) or Path(path).name not in {*setting.files, *setting.written}:
+            if Path(path).parent != Path(FOLDER) or Path(path).name not in {
+                *setting.files,
+                *setting.written,
+                *setting.requested,
+            }:
                 found.append(f"{task['name']}: no file {path}")
         found += [f"{task['name']}: no variable {one}" for one in variables_in(task) - known]
     return found
@@ -318,7 +356,13 @@ def prepare(setting: Setting, kms: Any, folder: Path) -> dict[str, Any]:
     for file_name, (key_spec, label) in setting.files.items():
         (folder / file_name).touch(mode=0o600)
         (folder / file_name).write_bytes(pem_or_raw(file_name, key_spec, label))
-    return {**setting.values, **{name: b64(material(*chosen)) for name, chosen in setting.variables.items()}}
+    told = {}
+    for file_name, label in setting.requested.items():
+        options = {**CONNECTION, "endpoint_url": kms.meta.endpoint_url, "region": kms.meta.region_name}
+        asked = {"key_id": create_key(kms), "path": str(folder / file_name)}
+        result = run_module("kms_import_parameters", {**options, **asked})
+        told[f"{label}_wrapping_key_fingerprint"] = result["wrapping_key_fingerprint"]
+    return {**setting.values, **told, **{name: b64(material(*chosen)) for name, chosen in setting.variables.items()}}
 
 
 def moved(value: Any, folder: Path) -> Any:
@@ -353,7 +397,8 @@ def play_of(tasks: list[dict[str, Any]], region: str, variables: dict[str, Any],
 def outcomes(emulator, tmp_path_factory):
     """The results of all examples, by plugin and example: a Region and a play for each plugin, in one run."""
     work = tmp_path_factory.mktemp("examples")
-    names = "eu-central-1 eu-west-1 eu-west-2 eu-west-3 us-east-1 us-east-2 us-west-1 us-west-2 ca-central-1 sa-east-1"
+    names = "eu-central-1 eu-west-1 eu-west-2 eu-west-3 us-east-1 us-east-2 us-west-1 us-west-2 ca-central-1 sa-east-1 "
+    names += "ap-south-1 ap-southeast-1 ap-southeast-2 ap-northeast-1"
     plays, regions = [], iter(names.split())
     for plugin in plugins():
         setting = SETTINGS.get(plugin.stem)

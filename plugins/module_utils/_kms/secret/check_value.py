@@ -46,16 +46,27 @@ def check_value(content: bytes) -> str:
 def require_check_value(content: bytes, given: str, subject: str) -> None:
     """Raises AnsibleKMSError when the material is not the one that people have written this check value down for.
 
-    given: 6 to 10 hexadecimal digits, in capitals or not, with blanks or not. subject: what the message calls the
-    material.
+    given: see same_check_value. subject: what the message calls the material.
     """
-    wanted = "".join(given.split()).upper()
+    found = check_value(content)
+    if not same_check_value(found, given, subject):
+        wanted = _digits(given)
+        raise invalid(f"{subject} does not have the check value {wanted}, but {found}; {_reason(content, wanted)}")
+
+
+def same_check_value(found: str, given: str, subject: str) -> bool:
+    """Whether a check value is the one that people have written down.
+
+    given: 6 to 10 hexadecimal digits, in capitals or not, with blanks or not. Raises AnsibleKMSError for anything else.
+    """
+    wanted = _digits(given)
     if not _GIVEN_RE.fullmatch(wanted):
         raise invalid(f"the check_value of {subject} has to be 6, 8 or 10 hexadecimal digits")
-    found = check_value(content)
-    if hmac.compare_digest(found[: len(wanted)], wanted):
-        return
-    raise invalid(f"{subject} does not have the check value {wanted}, but {found}; {_reason(content, wanted)}")
+    return hmac.compare_digest(found[: len(wanted)], wanted)
+
+
+def _digits(given: str) -> str:
+    return "".join(given.split()).upper()
 
 
 def _reason(content: bytes, wanted: str) -> str:

@@ -111,7 +111,10 @@ def misplaced(spec: Mapping[str, Any], options: Mapping[Any, Any]) -> Iterator[t
 
 
 def _is_misplaced(name: str, text: str) -> bool:
-    if name == "key_material_id":
+    if name == "wrapping_key_fingerprint":
+        # As people write it down: in groups.
+        text = re.sub(r"[\s:]", "", text)
+    if name in ("key_material_id", "wrapping_key_fingerprint"):
         return not _MATERIAL_ID_INSIDE_RE.fullmatch(text) and resembles_material(text)
     if name == "key_material_description" and not _MATERIAL_ID_INSIDE_RE.fullmatch(text.strip()):
         text = _MATERIAL_ID_INSIDE_RE.sub("", text)

@@ -23,7 +23,7 @@ ROWS = (
     ("service",),
     ("secret",),
     ("material", "external_key", "canary", "inventory"),
-    ("fleet",),
+    ("fleet", "ceremony"),
     ("replacement",),
 )
 LEVELS = {package: level for level, row in enumerate(ROWS) for package in row}
