@@ -168,7 +168,7 @@ canaries:
       sample: {kind: encrypt, challenge: eA==, algorithm: SYMMETRIC_DEFAULT, answer: AQICAHg=}
 """
 
-from ansible_collections.byok.aws.plugins.module_utils._kms.canary.run import Wanted
+from ansible_collections.byok.aws.plugins.module_utils._kms.canary.run import CanaryRequest
 from ansible_collections.byok.aws.plugins.module_utils._kms.canary.run import visit_all
 from ansible_collections.byok.aws.plugins.module_utils._kms.service.outcome import Outcome
 from ansible_collections.byok.aws.plugins.module_utils._kms.service.outcome import run_module
@@ -193,7 +193,7 @@ def work(call):
         "patience": options["wait_timeout"],
         "expected_account": options["expected_account"],
     }
-    requests = [Wanted(**entry, **common) for entry in options["keys"]]
+    requests = [CanaryRequest(**entry, **common) for entry in options["keys"]]
     canaries = visit_all(call.connect(), requests, call.region, call.ending)
     return Outcome(False, {"changed": False, "canaries": canaries})
 

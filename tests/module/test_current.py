@@ -268,7 +268,7 @@ def test_an_expiry_too_near_is_refused(quick: Lab) -> None:
 
     result = make_current(quick, key_id, valid_for="5m")
 
-    assert result["failed"] and "before the rotation" in result["msg"]
+    assert result["failed"] and "before the end of the rotation" in result["msg"]
     assert quick.changing_calls(before) == []
     assert ok(make_current(quick, key_id, valid_for="2h"))["valid_to"]
 

@@ -90,7 +90,7 @@ def test_no_call_is_made_for_it(quick: Lab) -> None:
     assert calls[0] == calls[1]
 
 
-REFUSED = ("valid_for", "valid_to", f"expiration_model {NEVER}")
+REFUSED = ("valid_for", "valid_to", f"expiration_model to {NEVER}")
 
 
 @pytest.mark.parametrize("owner", ["own", "foreign"])

@@ -37,7 +37,7 @@ def _no_older_warnings() -> None:
 
 
 def warned(result: dict[str, Any]) -> list[str]:
-    return [str(warning) for warning in result.get("warnings", []) if "is not one of AWS" in str(warning)]
+    return [str(warning) for warning in result.get("warnings", []) if "is not an endpoint of AWS" in str(warning)]
 
 
 @pytest.mark.parametrize(

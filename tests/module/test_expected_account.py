@@ -114,7 +114,7 @@ def test_no_key_is_created_in_another_account(xlab: Any, wanted: dict[str, str],
     result = xlab.run(expected_account=ELSEWHERE, check_mode=check_mode, **wanted)
 
     assert result["failed"] and result["error"]["code"] == "WrongAccount" and xlab.all_keys() == keys
-    assert f"the credentials are those of the account {HERE}" in result["msg"]
+    assert f"the credentials belong to the account {HERE}" in result["msg"]
     assert xlab.done(expected_account=HERE, check_mode=check_mode, **wanted)["operations"][0] == "CreateKey"
 
 

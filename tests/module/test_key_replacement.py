@@ -117,7 +117,7 @@ def test_a_new_key_for_one_whose_material_expires_has_to_be_told_when(rlab: Repl
 
     for check_mode in (True, False):
         result = rlab.replace(spec, check_mode=check_mode)
-        assert result["failed"] and "say with valid_for or valid_to" in result["msg"]
+        assert result["failed"] and "set valid_for or valid_to" in result["msg"]
     assert (rlab.changing_calls(before), rlab.all_keys()) == ([], keys)
 
     result = rlab.done(spec, expiration_model=NEVER)
@@ -144,7 +144,7 @@ def test_a_crash_before_the_import_forgets_no_expiry(rlab: ReplacementLab, spec:
     assert "valid_for=90d" in broken["error"]["heal_command"]
     rlab.emulator.faults([])
 
-    assert "say with valid_for or valid_to" in rlab.replace(spec)["msg"]
+    assert "set valid_for or valid_to" in rlab.replace(spec)["msg"]
     assert rlab.metadata(rlab.done(spec, valid_for="90d")["new_key_id"])["ValidTo"]
 
 
@@ -160,7 +160,7 @@ def test_a_new_key_that_lasts_takes_the_place_of_an_expiring_one_on_purpose_only
 
     result = rlab.replace(spec)
 
-    assert result["failed"] and "does not expire, but that of the old key does" in result["msg"]
+    assert result["failed"] and "does not expire, but the material of the old key does" in result["msg"]
     assert rlab.changing_calls(before) == []
     assert rlab.done(spec, expiration_model=NEVER)["aliases"] == [ALIAS]
 

@@ -162,7 +162,7 @@ def test_missing_old_material_is_brought_back(lab: Lab) -> None:
     second = lab.run(key_id=key_id, key_material=b64(material(SYMMETRIC, "b")))
 
     assert first["key_state"] == "PendingImport"
-    assert any("missing as well" in str(warning) for warning in first["warnings"])
+    assert any("also lacks" in str(warning) for warning in first["warnings"])
     assert second["key_state"] == lab.state(key_id) == "Enabled"
 
 

@@ -222,7 +222,7 @@ def test_a_deletion_touches_one_region_and_says_so(lab: Lab, state_: str) -> Non
 
     assert not result.get("failed"), result["msg"]
     assert {region for region, _operation in carried_out(lab, before)} == {HOME}
-    assert any(f"untouched in {WEST}, {ASIA}" in str(warning) for warning in result["warnings"])
+    assert any(f"unchanged in {WEST}, {ASIA}" in str(warning) for warning in result["warnings"])
 
 
 def test_what_lost_its_material_in_a_region_is_healed_there_alone(lab: Lab) -> None:
@@ -314,7 +314,7 @@ def test_a_replica_of_a_key_that_was_rotated_asks_for_its_history(lab: Lab) -> N
 
     first = lab.run(key_id=key_id, key_material=NEW, regions=["all"])
     assert not first.get("failed") and state(lab, key_id, WEST) == "PendingImport"
-    assert any("missing as well" in str(warning) for warning in first["warnings"])
+    assert any("also lacks" in str(warning) for warning in first["warnings"])
     second = lab.run(key_id=key_id, key_material=OLD, regions=["all"])
     assert not second.get("failed"), second["msg"]
     assert state(lab, key_id, WEST) == "Enabled"
@@ -399,7 +399,7 @@ def test_an_expiry_in_one_region_alone_has_to_be_said_before_anything_is_done(la
 
     result = lab.run(key_id=key_id, key_material=NEW, state="current", regions=["all"], check_mode=check_mode)
 
-    assert result["failed"] and "say with valid_for or valid_to" in result["msg"]
+    assert result["failed"] and "set valid_for or valid_to" in result["msg"]
     assert f"the rotation cannot begin in {WEST}" in result["msg"]
     assert carried_out(lab, before) == []
 

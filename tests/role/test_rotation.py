@@ -943,9 +943,7 @@ def scenario_a_rotation_keeps_the_expiry(stage: Stage) -> None:
     refused = stage.run(keys=[ruled, fixed], strategy="on_demand")
 
     assert refused.status == 2 and refused.says("Nothing was changed") and stage.lab.changing_calls(before) == []
-    assert refused.says("alias/fixed: the current material of the key") and refused.says(
-        "say with valid_for or valid_to"
-    )
+    assert refused.says("alias/fixed: the current material of the key") and refused.says("set valid_for or valid_to")
     assert outcomes(assert_documented(stage)) == ["not_started", "refused"]
 
     done = stage.run(keys=[ruled, {**fixed, "valid_for": "30d"}], strategy="on_demand")

@@ -2,10 +2,10 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""A canary: random data that a key works on before a change and again after it. If the results agree, the key still
-does its work, with the same material or with one that reads what the earlier one wrote.
+"""A canary: random data, and the answer of a key for it. A later test with the canary shows whether the key still
+works, with the same material or with newer material beside it.
 
-Changes nothing. A canary holds random data and what KMS made of it, as text; none of it is a secret.
+Changes no key. A canary holds random data and answers of KMS, as text; none of it is a secret.
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ MAC = "mac"
 SIGN = "sign"
 PUBLIC_KEY = "public_key"
 
-# KMS shows a change everywhere after some seconds only.
+# KMS needs some seconds to show a change everywhere.
 _SETTLING = (INVALID_STATE, NOT_FOUND, "KeyUnavailableException")
 PAUSE: float = 1
 
@@ -57,8 +57,8 @@ Canary = dict[str, Any]
 
 
 @dataclass(frozen=True)
-class Wanted:
-    """What is asked of one key: a canary (take), the proof of an earlier one (canary), or only a look."""
+class CanaryRequest:
+    """What to do with one key: take a canary (take), test the key with an earlier one (canary), or only read it."""
 
     key_id: str
     canary: Mapping[str, Any] | None = None
@@ -70,7 +70,7 @@ class Wanted:
 
 @dataclass(frozen=True)
 class Finding:
-    """What became of it. verdict: "taken", "passed", "failed" or "skipped"."""
+    """The result of a test. verdict: "taken", "passed", "failed" or "skipped"."""
 
     kind: str = NONE
     verdict: str = "skipped"
@@ -79,11 +79,11 @@ class Finding:
 
 
 def visit_all(
-    client: Any, key_inputs: Sequence[Wanted], region: str | None, ending: Ending | None = None
+    client: Any, key_inputs: Sequence[CanaryRequest], region: str | None, ending: Ending | None = None
 ) -> list[dict[str, Any]]:
-    """The entries of the result, in the order of the wishes.
+    """The entries of the result, in the order of the requests.
 
-    Raises AnsibleKMSError when the run was asked to end, and before KMS is asked for what cannot be meant.
+    Raises AnsibleKMSError for invalid options, before the first call to KMS, and when the run was asked to end.
     """
     for one in key_inputs:
         check_account(one.expected_account)
@@ -94,31 +94,35 @@ def visit_all(
         )
 
 
-def visit(kms: connection.Connection, wanted: Wanted, region: str | None = None) -> dict[str, Any]:
-    """The entry of one key. A failure is an entry, too."""
+def visit(kms: connection.Connection, request: CanaryRequest, region: str | None = None) -> dict[str, Any]:
+    """The entry of one key. A failure is also an entry."""
     try:
-        key = _described(kms, wanted, region)
+        key = _described(kms, request, region)
     except AnsibleKMSError as error:
-        verdict = "failed" if wanted.canary or error.code == WRONG_ACCOUNT else "skipped"
-        told = _told(Finding(_kind_of(wanted.canary), verdict, error.sentence))
-        return {**_about(wanted, None, []), **told, "error": {"code": error.code, "message": error.sentence}}
-    finding = prove(kms, key, wanted) if wanted.canary else take(kms, key) if wanted.take else Finding()
-    return {**_about(wanted, key, aliases(kms, key)), **_told(finding), "error": None}
+        verdict = "failed" if request.canary or error.code == WRONG_ACCOUNT else "skipped"
+        fields = _finding_fields(Finding(_kind_of(request.canary), verdict, error.sentence))
+        return {
+            **_request_fields(request, None, []),
+            **fields,
+            "error": {"code": error.code, "message": error.sentence},
+        }
+    finding = prove(kms, key, request) if request.canary else take(kms, key) if request.take else Finding()
+    return {**_request_fields(request, key, aliases(kms, key)), **_finding_fields(finding), "error": None}
 
 
-def _described(kms: connection.Connection, wanted: Wanted, region: str | None) -> Key:
-    problem = key_id_problem(wanted.key_id, region)
+def _described(kms: connection.Connection, request: CanaryRequest, region: str | None) -> Key:
+    problem = key_id_problem(request.key_id, region)
     if problem:
-        raise invalid(f"key_id {wanted.key_id}: {problem}")
-    check_identifier(wanted.key_id, wanted.expected_account)
-    key = operations.describe_key(kms, wanted.key_id)
-    require_account(wanted.key_id, key.arn, wanted.expected_account)
+        raise invalid(f"key_id {request.key_id}: {problem}")
+    check_identifier(request.key_id, request.expected_account)
+    key = operations.describe_key(kms, request.key_id)
+    require_account(request.key_id, key.arn, request.expected_account)
     return key
 
 
-def _about(wanted: Wanted, key: Key | None, names: list[str]) -> dict[str, Any]:
+def _request_fields(request: CanaryRequest, key: Key | None, names: list[str]) -> dict[str, Any]:
     return {
-        "key_id": key.key_id if key else wanted.key_id,
+        "key_id": key.key_id if key else request.key_id,
         "key_arn": key.arn if key else None,
         "key_spec": key.key_spec if key else None,
         "key_usage": key.key_usage if key else None,
@@ -127,12 +131,12 @@ def _about(wanted: Wanted, key: Key | None, names: list[str]) -> dict[str, Any]:
     }
 
 
-def _told(finding: Finding) -> dict[str, Any]:
+def _finding_fields(finding: Finding) -> dict[str, Any]:
     return {"kind": finding.kind, "verdict": finding.verdict, "note": finding.note, "canary": finding.canary}
 
 
 def aliases(kms: connection.Connection, key: Key) -> list[str]:
-    """The names of the key, as far as the caller may see them. A key has 50 at most: one page."""
+    """The aliases of the key, if the caller may list them. A key has 50 at most: one page."""
     with suppress(AnsibleKMSError):
         answer = kms.call("ListAliases", KeyId=key.arn, Limit=100)
         return sorted(entry["AliasName"] for entry in answer.get("Aliases", []))
@@ -143,7 +147,7 @@ def aliases(kms: connection.Connection, key: Key) -> list[str]:
 
 
 def take(kms: connection.Connection, key: Key) -> Finding:
-    """A canary suited to the key, or the reason why there is none."""
+    """A canary of the kind that the key supports, or the reason why there is none."""
     if not key.enabled:
         return Finding(note=f"the key is {key.key_state}")
     kinds = _kinds(key)
@@ -159,8 +163,10 @@ def take(kms: connection.Connection, key: Key) -> Finding:
 
 
 def take_patiently(kms: connection.Connection, key: Key, patience: float) -> Finding:
-    """A canary of a key that has just got its material. Where the caller may have none it is skipped, and otherwise
-    that there is none is a failure."""
+    """A canary of a key whose material was just imported. Waits while KMS does not know the material everywhere.
+
+    Skipped when the caller lacks the permission; any other reason is a failure. patience: seconds.
+    """
     deadline = time.monotonic() + patience
     while True:
         finding = take(kms, key)
@@ -172,7 +178,7 @@ def take_patiently(kms: connection.Connection, key: Key, patience: float) -> Fin
 
 
 def _kinds(key: Key) -> tuple[str, ...]:
-    """The kinds that suit the key, the better one first."""
+    """The kinds that the key supports, the best one first."""
     return {
         models.ENCRYPT_DECRYPT: (ENCRYPT,),
         models.GENERATE_VERIFY_MAC: (MAC,),
@@ -230,7 +236,7 @@ def _encryption_algorithm(key: Key) -> str:
 
 
 def _signing_algorithm(key: Key) -> str:
-    # The prehashed kind of Ed25519 does not take a message as it is.
+    # The prehashed variant of Ed25519 takes a digest, not a message.
     plain = [name for name in key.signing_algorithms if "_PH_" not in name]
     if not plain:
         raise invalid(f"KMS names no signing algorithm for the key {key.key_id}")
@@ -238,7 +244,7 @@ def _signing_algorithm(key: Key) -> str:
 
 
 def _public_key(kms: connection.Connection, arn: str) -> str | None:
-    """None where the caller may not read it: the signature alone is a canary, too."""
+    """None when the caller may not read it: the signature alone is also a canary."""
     try:
         return _text(operations.get_public_key(kms, arn))
     except AnsibleKMSError as error:
@@ -250,16 +256,16 @@ def _public_key(kms: connection.Connection, arn: str) -> str | None:
 # -- after -------------------------------------------------------------------------------------------------------------
 
 
-def prove(kms: connection.Connection, key: Key, wanted: Wanted) -> Finding:
-    """Whether the key still does what it did when the canary was taken."""
-    canary = dict(wanted.canary or {})
+def prove(kms: connection.Connection, key: Key, request: CanaryRequest) -> Finding:
+    """Whether the key still works as it did when the canary was taken."""
+    canary = dict(request.canary or {})
     kind = _kind_of(canary)
     if key.key_state == models.DISABLED:
         return Finding(kind, note="the key is Disabled")
     try:
-        problem = _settled(lambda: _problem(kms, key, wanted, canary), wanted.patience)
+        problem = _settled(lambda: _problem(kms, key, request, canary), request.patience)
     except KeyError:
-        return Finding(kind, "failed", "what was given is no canary of this module")
+        return Finding(kind, "failed", "this is not a canary of this module")
     except AnsibleKMSError as error:
         if error.code in NOT_ALLOWED:
             return Finding(kind, note=_reason(error))
@@ -268,7 +274,7 @@ def prove(kms: connection.Connection, key: Key, wanted: Wanted) -> Finding:
 
 
 def _settled(ask: Callable[[], str | None], patience: float) -> str | None:
-    """The answer, waiting out what KMS says of a key that it has just got back."""
+    """The answer, after waiting while KMS does not know the imported material everywhere."""
     deadline = time.monotonic() + patience
     while True:
         try:
@@ -279,12 +285,12 @@ def _settled(ask: Callable[[], str | None], patience: float) -> str | None:
         time.sleep(PAUSE)
 
 
-def _problem(kms: connection.Connection, key: Key, wanted: Wanted, canary: Canary) -> str | None:
+def _problem(kms: connection.Connection, key: Key, request: CanaryRequest, canary: Canary) -> str | None:
     kind = _kind_of(canary)
     problem = _PROVERS[kind](kms, key, canary)
-    if problem or kind != ENCRYPT or wanted.expected_key_material_id is None:
+    if problem or kind != ENCRYPT or request.expected_key_material_id is None:
         return problem
-    return _new_material_problem(kms, key, wanted.expected_key_material_id, wanted.patience)
+    return _new_material_problem(kms, key, request.expected_key_material_id, request.patience)
 
 
 def _kind_of(canary: Mapping[str, Any] | None) -> str:
@@ -299,14 +305,14 @@ def _prove_encrypt(kms: connection.Connection, key: Key, canary: Canary) -> str 
 def _decrypts(
     kms: connection.Connection, key: Key, blob: bytes, plain: bytes, algorithm: str
 ) -> tuple[str | None, str]:
-    """What is wrong, and the material that KMS says it used."""
+    """What is wrong, and the ID of the material that KMS used."""
     try:
         answer = kms.call("Decrypt", KeyId=key.arn, CiphertextBlob=blob, EncryptionAlgorithm=algorithm)
     except AnsibleKMSError as error:
         if error.code not in ("InvalidCiphertextException", "IncorrectKeyException"):
             raise
-        return f"what was encrypted before cannot be decrypted ({error.code})", ""
-    problem = None if answer.get("Plaintext") == plain else "what was encrypted before decrypts to something else"
+        return f"data that was encrypted before cannot be decrypted ({error.code})", ""
+    problem = None if answer.get("Plaintext") == plain else "data that was encrypted before decrypts to other data"
     return problem, answer.get("KeyMaterialId") or ""
 
 
@@ -342,13 +348,13 @@ def _verified(kms: connection.Connection, operation: str, invalid_code: str, **p
     except AnsibleKMSError as error:
         if error.code != invalid_code:
             raise
-        return f"what the key made before is not valid any more ({error.code})"
+        return f"the earlier answer of the key is no longer valid ({error.code})"
     return None
 
 
 def _prove_public_key(kms: connection.Connection, key: Key, canary: Canary) -> str | None:
     same = operations.get_public_key(kms, key.arn) == _bytes(canary["public_key"])
-    return None if same else "the public key is another one"
+    return None if same else "the public key has changed"
 
 
 def _none(_kms: connection.Connection, _key: Key, _canary: Canary) -> str | None:
@@ -365,7 +371,7 @@ _PROVERS: dict[str, Callable[[connection.Connection, Key, Canary], str | None]] 
 
 
 def _new_material_problem(kms: connection.Connection, key: Key, expected: str, patience: float) -> str | None:
-    """Whether new data is encrypted with the material that is expected; KMS says so when it decrypts it."""
+    """Why new data is not encrypted with the expected material, or None; Decrypt returns the ID."""
     deadline = time.monotonic() + patience
     while True:
         fresh = _take_encrypt(kms, key)

@@ -19,9 +19,9 @@ from typing import Union
 from ..material.arguments import Spec
 from ..material.arguments import imported_material_spec
 from ..material.options import KeyInput
-from ..material.options import Stage
+from ..material.options import PreparationFile
 from ..material.options import read_inputs
-from ..material.options import read_stage
+from ..material.options import read_preparation
 from ..material.regions import MultiRegionRun
 from ..material.results import Result
 from ..material.results import diff
@@ -71,10 +71,12 @@ def run(
 ) -> Outcome:
     """Bring the keys to the wished states of their material."""
 
-    def read() -> tuple[Sequence[KeyInput], Stage | None]:
-        return read_inputs(options, region, check_mode), read_stage(options)
+    def read() -> tuple[Sequence[KeyInput], PreparationFile | None]:
+        return read_inputs(options, region, check_mode), read_preparation(options)
 
-    def make(connections: Connections, key_inputs: tuple[Sequence[KeyInput], Stage | None], journal: Journal) -> Fleet:
+    def make(
+        connections: Connections, key_inputs: tuple[Sequence[KeyInput], PreparationFile | None], journal: Journal
+    ) -> Fleet:
         return Fleet(connections, *key_inputs, journal)
 
     return managed(imported_material_spec(), options, read, make, connect, check_mode, with_diff, ending=ending)
@@ -154,11 +156,11 @@ class Fleet:
         self,
         connections: Connections,
         key_inputs: Sequence[KeyInput],
-        stage: Stage | None = None,
+        kept: PreparationFile | None = None,
         journal: Journal | None = None,
     ) -> None:
-        self.key_runs = [_key_run(connections, key_input, stage) for key_input in key_inputs]
-        self._stage = stage
+        self.key_runs = [_key_run(connections, key_input, kept) for key_input in key_inputs]
+        self._kept = kept
         self._journal = journal or Journal(None)
         self._progress = Progress(os.environ.get(ENVIRONMENT), connections.pacer)
 
@@ -202,10 +204,10 @@ class Fleet:
 
     def _keep(self) -> None:
         """Write what was prepared. One that failed does not lose the others theirs."""
-        if self._stage is None or self._stage.mode != "prepare":
+        if self._kept is None or self._kept.mode != "prepare":
             return
         try:
-            write(self._stage.path, [one for key_run in self.key_runs for one in key_run.prepared])
+            write(self._kept.path, [one for key_run in self.key_runs for one in key_run.prepared])
         except AnsibleKMSError as error:
             for key_run in self.key_runs:
                 key_run.fail(error)
@@ -223,12 +225,12 @@ class Fleet:
                 seen[arn] = name
 
 
-def _key_run(connections: Connections, key_input: KeyInput, stage: Stage | None) -> Run:
+def _key_run(connections: Connections, key_input: KeyInput, kept: PreparationFile | None) -> Run:
     if key_input.request.regions:
-        return MultiRegionRun(connections, key_input, stage)
+        return MultiRegionRun(connections, key_input, kept)
     key_id = key_input.request.key_id
     result = Result(key_id, source=key_input.source)
-    return KeyRun(connections.connection(key_id), key_input, result, stage)
+    return KeyRun(connections.connection(key_id), key_input, result, kept)
 
 
 def _plan(key_run: Run) -> None:

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What EXTERNAL keys there are, and what becomes of their material: found, read and reconciled."""
+"""The inventory of EXTERNAL keys and their material: listed, read, and reconciled with the clock."""
 
 from __future__ import annotations
 
@@ -43,13 +43,13 @@ from ..service.pacing import Throttle
 from ..service.pacing import each
 from ..service.pacing import told_when_interrupted
 
-# What a key that may not be read, or is not there, is no reason to fail for.
+# With these codes one key is an entry with an error, and the task does not fail.
 _LISTED_CODES = (*UNSEEN, INVALID_INPUT, WRONG_ACCOUNT)
 
 
 @dataclass
-class Found:
-    """One key of the inventory: read, or with the reason why it could not be."""
+class ListedKey:
+    """One key of the inventory: its facts, or the reason why it could not be read."""
 
     requested: str
     key: Key | None = None
@@ -62,38 +62,38 @@ class Found:
 
     @property
     def key_id(self) -> str:
-        """As it was read or, of a key that could not be, as its ARN has it or as it was asked for."""
+        """From KMS; for a key that could not be read, from its ARN, or the identifier in the request."""
         return self.key.key_id if self.key else key_id_of(self.requested) or self.requested
 
 
 @dataclass(frozen=True)
 class Account:
-    """The account in which the keys have to be, and who tells that of the credentials where no key does."""
+    """The expected account of the keys. identify: asks for the account of the credentials when no key shows it."""
 
     expected: str | None = None
     identify: Identify = lambda: None
 
 
-def survey(client: Any, key_ids: list[str] | None, pacer: Pacer, account: Account = Account()) -> list[Found]:
-    """The keys named, in the order given, or every EXTERNAL key of the Region. Raises AnsibleKMSError."""
+def survey(client: Any, key_ids: list[str] | None, pacer: Pacer, account: Account = Account()) -> list[ListedKey]:
+    """The named keys, in order, or every EXTERNAL key of the Region. Raises AnsibleKMSError."""
     check_account(account.expected)
     with told_when_interrupted("the look at every key", pacer.stop):
         return _survey(client, key_ids, pacer, account)
 
 
-def _survey(client: Any, key_ids: list[str] | None, pacer: Pacer, account: Account) -> list[Found]:
+def _survey(client: Any, key_ids: list[str] | None, pacer: Pacer, account: Account) -> list[ListedKey]:
     for key_id in key_ids or []:
         problem = key_id_problem(key_id, str(client.meta.region_name))
         if problem:
             raise invalid(f"key_ids: {key_id}: {problem}")
     listing = connection.Connection(client, "all keys", Throttle(pacer))
-    wanted = _listed(listing, account) if key_ids is None else key_ids
+    names = _listed(listing, account) if key_ids is None else key_ids
     aliases = _aliases(listing)
 
-    def read(key_id: str) -> Found:
+    def read(key_id: str) -> ListedKey:
         return _read(connection.Connection(client, key_id, Throttle(pacer)), key_id, account.expected)
 
-    found = each(read, wanted)
+    found = each(read, names)
     for one in found:
         one.aliases = aliases.get(one.key_id, [])
     return [one for one in found if key_ids is not None or one.external]
@@ -109,14 +109,14 @@ def _aliases(kms: connection.Connection) -> dict[str, list[str]]:
     try:
         return operations.list_aliases(kms)
     except AnsibleKMSError as error:
-        # The names are a comfort; without the permission the keys are listed all the same.
+        # The aliases are optional: without the permission the keys are listed without them.
         if error.code != ACCESS_DENIED:
             raise
     return {}
 
 
-def _read(kms: connection.Connection, key_id: str, expected_account: str | None) -> Found:
-    found = Found(key_id)
+def _read(kms: connection.Connection, key_id: str, expected_account: str | None) -> ListedKey:
+    found = ListedKey(key_id)
     try:
         check_identifier(key_id, expected_account)
         key = operations.describe_key(kms, key_id)
@@ -141,8 +141,8 @@ def read_within(text: str | None) -> timedelta | None:
         raise invalid(f"expiring_within: {error}") from None
 
 
-def expires_within(found: Found, within: timedelta) -> bool:
-    """Whether a material expires in that time or has expired. What could not be read may, and is kept."""
+def expires_within(found: ListedKey, within: timedelta) -> bool:
+    """Whether a material has expired or expires within that time. A key that could not be read counts as one."""
     if found.error is not None or found.key is None:
         return True
     soonest = next_expiry(found.key)
@@ -150,19 +150,19 @@ def expires_within(found: Found, within: timedelta) -> bool:
 
 
 def next_expiry(key: Key) -> datetime | None:
-    """The earliest instant at which material that counts is, or was, deleted by KMS."""
+    """The earliest instant at which KMS deletes, or deleted, a permanent material."""
     instants = [entry.expiration.valid_to for entry in key.materials if entry.permanent and entry.expiration]
     if not key.materials and key.expiration:
         instants = [key.expiration.valid_to]
     return min((one for one in instants if one is not None), default=None)
 
 
-def entry(found: Found) -> dict[str, Any]:
+def entry(found: ListedKey) -> dict[str, Any]:
     """One key as kms_imported_material_info returns it."""
     key = found.key
     shown: dict[str, Any] = {"key_id": found.key_id, "aliases": found.aliases, "error": found.error}
     if key is None:
-        # Of a key that was listed the ARN is known, and nothing else.
+        # ListKeys returned the ARN, and nothing else is known.
         return {**shown, "key_arn": found.requested} if key_id_of(found.requested) else shown
     soonest = next_expiry(key)
     shown.update(key_fields(key))
@@ -200,16 +200,16 @@ def _material(one: Material, now: datetime) -> dict[str, Any]:
     }
 
 
-def warnings(found: list[Found]) -> list[str]:
-    """Where two answers of KMS disagreed, and which was believed."""
+def warnings(found: list[ListedKey]) -> list[str]:
+    """A warning for each key about which two answers of KMS disagree."""
     return [
-        f"ListKeyRotations still shows material of the key {one.key.key_id} as IMPORTED whose valid_to is past; it is "
-        "reported as PENDING_IMPORT, as DescribeKey and the clock have it"
+        f"ListKeyRotations still shows material of the key {one.key.key_id} as IMPORTED although its valid_to is past; "
+        "it is reported as PENDING_IMPORT, in accordance with DescribeKey and the clock"
         for one in found
         if one.key and any(_outdated(entry, one.key.now) for entry in one.key.materials)
     ]
 
 
 def _outdated(one: Material, now: datetime) -> bool:
-    # After an expiry the list goes on saying IMPORTED; DescribeKey and the clock tell the truth.
+    # After an expiry the list still shows IMPORTED; DescribeKey and the clock are right.
     return one.import_state == models.IMPORTED and not one.loaded(now)

@@ -2,10 +2,10 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The text that KMS keeps with a material (KeyMaterialDescription): the user's words and our mark. Pure.
+"""The text that KMS keeps with a material (KeyMaterialDescription): the user's text and our mark. Pure.
 
 The mark holds a fingerprint of the bytes and the lifetime that was given as valid_for: "byok:1:<32 digits>:90d". Either
-may be missing: of wrapped material there is no fingerprint, and older marks have no lifetime.
+can be missing: wrapped material has no fingerprint, and older marks have no lifetime.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from datetime import timedelta
 from .expiry import duration_text
 from .expiry import parse_duration
 
-# The d says that the import found the key disabled, so that a later run looks for the tag that remembers it.
+# The d means that the key was Disabled at the import, so that a later run reads the tag byok:restore-state.
 _LIFETIME = r"(?P<{}>(?:[0-9]+[wdhms])+)"
 _MARK_RE = re.compile(
     r"(?:^|\s)byok:1(?P<disabled>d?):"
@@ -32,9 +32,9 @@ _ALLOWED_RE = re.compile(r"[a-zA-Z0-9:/_\s.-]*", re.ASCII)
 def compose(
     text: str | None, fingerprint: str | None, disabled: bool = False, lifetime: timedelta | None = None
 ) -> str | None:
-    """What to send as KeyMaterialDescription, or None when there is nothing to say.
+    """The KeyMaterialDescription to send, or None when it would be empty.
 
-    A lifetime for which there is no room is left out.
+    Without enough room the lifetime is left out.
     """
     mark = f"byok:1{'d' if disabled else ''}:{fingerprint or ''}" if fingerprint or lifetime else ""
     timed = f"{mark}:{duration_text(lifetime)}" if lifetime else mark
@@ -53,7 +53,7 @@ def split(description: str | None) -> tuple[str, str | None]:
 
 
 def lifetime(description: str | None) -> timedelta | None:
-    """The valid_for with which the material was imported, where the mark has it."""
+    """The valid_for of the import, if the mark contains it."""
     match = _MARK_RE.search(description or "")
     text = match and (match["lifetime"] or match["alone"])
     try:
@@ -68,9 +68,9 @@ def imported_while_disabled(description: str | None) -> bool:
 
 
 def text_problem(text: str) -> str | None:
-    """Why KMS, or the room we need for the fingerprint, does not allow this text."""
+    """Why KMS does not allow this text, or why it leaves too little room for the fingerprint; None if it is valid."""
     if not _ALLOWED_RE.fullmatch(text):
-        return "KMS takes letters, digits, white space and : / _ . - only"
+        return "KMS accepts only letters, digits, white space and : / _ . -"
     if len(text) > LONGEST_TEXT:
-        return f"it has {len(text)} characters; {LONGEST_TEXT} are left beside the fingerprint"
+        return f"it has {len(text)} characters; beside the fingerprint there is room for {LONGEST_TEXT}"
     return None

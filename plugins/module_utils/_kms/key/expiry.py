@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Expiry of material: durations and instants, and whether what KMS has is what is wanted. Pure.
+"""Expiry of material: durations and instants, and whether the current expiry differs from the requested one. Pure.
 
 Instants are compared as instants, in whole seconds: KMS keeps no fractions (ImportKeyMaterial, ValidTo).
 """
@@ -61,17 +61,17 @@ def parse_instant(text: str) -> datetime:
     try:
         return instant.astimezone(timezone.utc).replace(microsecond=0)
     except OverflowError:
-        raise ValueError("the instant is beyond what a calendar holds") from None
+        raise ValueError("the instant is outside the calendar") from None
 
 
 def expiry_problem(request: Request, now: datetime) -> str | None:
-    """Why KMS would refuse the expiry asked for, or None. The limits are those of ImportKeyMaterial."""
+    """Why KMS would refuse the requested expiry, or None. Source: ImportKeyMaterial, ValidTo."""
     if request.valid_to and request.valid_to <= now:
         return f"valid_to {request.valid_to.isoformat()} is in the past"
     if request.valid_to and request.valid_to - now >= LONGEST_VALIDITY:
-        return f"valid_to {request.valid_to.isoformat()} is 365 days or more from now; KMS takes less than 365 days"
+        return f"valid_to {request.valid_to.isoformat()} is 365 days or more from now; KMS accepts less than 365 days"
     if request.valid_for and request.valid_for > LONGEST_VALIDITY:
-        return "valid_for is over 365 days; KMS takes less than 365 days"
+        return "valid_for is over 365 days; KMS accepts less than 365 days"
     usable = min(request.valid_for or LONGEST_VALIDITY, LONGEST_VALIDITY - SKEW)
     if request.valid_for and request.renew_before and request.renew_before >= usable:
         return "renew_before must be shorter than valid_for, or every run imports the material again"
@@ -79,9 +79,9 @@ def expiry_problem(request: Request, now: datetime) -> str | None:
 
 
 def wanted_expiration(request: Request, current: Expiration | None, now: datetime) -> tuple[Expiration, bool]:
-    """What to send with an import, and whether the current expiration differs enough to need one.
+    """The expiration for an import, and whether the current one differs so much that an import is needed.
 
-    current: what the material has now, None when it is not loaded.
+    current: the expiration of the material now, or None when it is not loaded.
     """
     if request.valid_to:
         wanted = Expiration(EXPIRES, request.valid_to)

@@ -3,7 +3,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 
 
-"""A key as results, inventories and reports show it. Pure."""
+"""The fields of a key in results, inventories and reports. Pure."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ T = TypeVar("T")
 
 
 def in_order(parts: Sequence[Sequence[T]], operation: Callable[[T], str]) -> list[T]:
-    """What is done in several Regions, as it comes: what prepares deletions first, in all of them; a rotation last."""
+    """The steps of several Regions in one order: those before a deletion first, in all Regions; a rotation last."""
     first: list[T] = []
     then: list[T] = []
     last: list[T] = []
@@ -49,10 +49,10 @@ def key_fields(key: Key) -> dict[str, Any]:
 
 
 def expiry_fields(key: Key) -> dict[str, Any]:
-    """The expiry of the current material itself, and every expiry that takes the key down.
+    """The expiry of the current material, and every expiry that makes the key unusable.
 
-    expiration_model and valid_to are what DescribeKey shows: of the material that expires first. Where the list of
-    materials was not read, that of the current one is not known.
+    DescribeKey shows the expiry of the material that expires first. The expiry of the current one comes from the list
+    of materials, and is not known when the list was not read.
     """
     current = key.material(key.current_key_material_id) if key.symmetric else None
     held = current.expiration if current and current.loaded(key.now) else None

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Key identifiers: what may be sent to KMS, told before anything is sent.
+"""Checks of key identifiers before the first call to KMS. Pure.
 
 Source: KMS Developer Guide, "Key identifiers (KeyId)"; recorded answers for identifiers of another Region.
 """
@@ -69,13 +69,13 @@ def key_id_of(arn: str) -> str | None:
 
 
 def alias_of(key_id: str) -> str | None:
-    """The alias in an alias name or alias ARN, or None for anything else: only an alias can lead to another key."""
+    """The alias in an alias name or alias ARN, or None for anything else. Only aliases can move to another key."""
     name = key_id.split(":", 5)[-1] if key_id.startswith("arn:") else key_id
     return name if name.startswith("alias/") else None
 
 
 def same_key(arn: str, other: str) -> bool:
-    """Whether two ARNs name one key: related multi-Region keys share account and key ID, and no others do."""
+    """Whether two ARNs name one key. Only related multi-Region keys share account and key ID."""
     return arn.split(":")[4:] == other.split(":")[4:]
 
 

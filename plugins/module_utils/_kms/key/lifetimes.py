@@ -2,11 +2,11 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Which expiry material gets that is imported without a word about it, and when that has to be said. Pure.
+"""The expiry of material when the task sets none, and when the task must set it. Pure.
 
-KMS shows when material expires, and not since when it is there. What is left of its time is not its lifetime, and would
-shrink at each rotation. So the lifetime is what valid_for said at the import, which is kept in the description. Where
-nothing tells it, the caller has to say.
+KMS shows when material expires, but not when it was imported. The remaining time is not the lifetime, and would shrink
+at each rotation. The lifetime is therefore the valid_for of the import, which the description keeps. When it is not
+known, the caller must set an expiry.
 """
 
 from __future__ import annotations
@@ -25,16 +25,16 @@ from .models import Request
 from .models import Step
 
 _OPTIONS = (
-    "say with valid_for or valid_to when the new material is to expire, or with expiration_model "
-    f"{NEVER} that it is not to"
+    "set valid_for or valid_to for the expiry of the new material, or set expiration_model to "
+    f"{NEVER} if it must not expire"
 )
 
 
 def lifetime(entry: Material, now: datetime) -> timedelta | None:
-    """The valid_for with which this material was imported; None where nothing tells it, or KMS shows another."""
+    """The valid_for of the import of this material; None when it is not recorded, or KMS shows a longer time."""
     recorded = descriptions.lifetime(entry.description)
     left = _time_left(entry.expiration, now)
-    # Another tool that imports it again keeps the description, and may give it a longer time.
+    # Another tool may import the material again with a longer expiry and keep the description.
     return None if recorded and left and left > recorded + SKEW else recorded
 
 
@@ -42,15 +42,15 @@ def _time_left(expiration: Expiration | None, now: datetime) -> timedelta | None
     return expiration.valid_to - now if expiration and expiration.valid_to else None
 
 
-# When nothing says how early a material is to be renewed.
+# How early a material is due for renewal when neither renew_before nor a lifetime is known.
 NEAR = timedelta(days=30)
 
 
 def unrenewed(request: Request, key: Key, meant: str | None, steps: tuple[Step, ...], after: Key) -> tuple[str, ...]:
-    """What has to be said of material that this task does not renew, and whose expiry takes the key down.
+    """A warning for each material that this task does not renew and whose expiry makes the key unusable.
 
-    All of it once a rotation leaves the current material behind; otherwise what is due. meant: the material that the
-    task is about, as far as it is known. after: the key as it is predicted.
+    After a rotation that is every such material; otherwise only those that are due. meant: the ID of the task's own
+    material, if it is known. after: the predicted key.
     """
     ours = {meant, *(one.key_material_id for step in steps for one in (step, *step.alternatives))}
     left = after.current_key_material_id != key.current_key_material_id or (request.for_rotation and key.staged)
@@ -59,7 +59,7 @@ def unrenewed(request: Request, key: Key, meant: str | None, steps: tuple[Step, 
 
 
 def _newest(after: Key, before: Key) -> Material | None:
-    """The material that the task has made current."""
+    """The material that becomes current in this task, or None."""
     changed = after.current_key_material_id != before.current_key_material_id
     return after.material(after.current_key_material_id) if changed else None
 
@@ -73,16 +73,16 @@ def _due(request: Request, entry: Material, now: datetime) -> bool:
 def _unrenewed(request: Request, entry: Material) -> str:
     until = entry.expiration.valid_to.isoformat() if entry.expiration and entry.expiration.valid_to else "soon"
     return (
-        f"the key {request.key_id} needs its material {entry.key_material_id}, too, which expires {until}: the whole "
+        f"the key {request.key_id} also needs its material {entry.key_material_id}, which expires {until}: the whole "
         "key becomes PendingImport then; this task does not renew it; import it again before that, with a later expiry "
         "(state present with its bytes)"
     )
 
 
 def for_existing(request: Request, key: Key, entry: Material, loaded: bool) -> tuple[Request, str | None]:
-    """The request for material that the key has, with its expiry settled; and why it cannot be.
+    """The request with an expiry for material that the key has, and the reason when that is not possible.
 
-    Loaded material keeps what it has. Lost material gets the lifetime that it had, as far as that is known.
+    Loaded material keeps its expiry. Lost material gets its recorded lifetime.
     """
     if request.sets_expiry:
         return request, None
@@ -92,7 +92,7 @@ def for_existing(request: Request, key: Key, entry: Material, loaded: bool) -> t
 
 
 def for_new(request: Request, key: Key) -> tuple[Request, str | None]:
-    """The request for material that takes the place of the key's current one; and why its expiry cannot be known."""
+    """The request with an expiry for material that replaces the current one, and the reason when that is not known."""
     if request.sets_expiry:
         return request, None
     current = key.material(key.current_key_material_id)
@@ -107,12 +107,12 @@ def for_new(request: Request, key: Key) -> tuple[Request, str | None]:
 
 
 def lasting_problem(request: Request, old: Key, new: Key) -> str | None:
-    """Why a key that an earlier run has made does not take the place of another whose material expires."""
+    """Why a new key from an earlier run must not replace a key whose material expires, or None."""
     if request.sets_expiry or not _expires(_own(old)) or _expires(_own(new)):
         return None
     return (
-        f"the material of the key {new.arn}, which an earlier run has made to take the place of {request.key_id}, does "
-        f"not expire, but that of the old key does; {_OPTIONS}"
+        f"the material of the key {new.arn}, which an earlier run created to replace {request.key_id}, does "
+        f"not expire, but the material of the old key does; {_OPTIONS}"
     )
 
 
@@ -139,7 +139,7 @@ def _for_staged(request: Request, key: Key, entry: Material, loaded: bool) -> tu
 
 
 def _empty_replica(key: Key, current: Material | None) -> bool:
-    """A replica without the current material has no expiry that could be kept: it gets that of its primary key."""
+    """Whether this is a replica without the current material: its expiry comes from the primary key."""
     return key.replica and (current is None or not current.loaded(key.now))
 
 
@@ -154,27 +154,26 @@ def _expires(expiration: Expiration | None) -> bool:
 def _unless_lasting(request: Request, expiration: Expiration | None) -> str | None:
     if expiration is None:
         return (
-            f"the current material of the key {request.key_id} is not imported, so that it cannot be seen whether it "
-            f"expires; {_OPTIONS}"
+            f"the current material of the key {request.key_id} is not imported, so its expiry is not known; {_OPTIONS}"
         )
     if expiration.valid_to is None:
         return None
     return (
-        f"the current material of the key {request.key_id} expires {expiration.valid_to.isoformat()}, and for how long "
-        "it was imported is not known (KMS does not show it, and what is left would shrink at each rotation); "
+        f"the current material of the key {request.key_id} expires {expiration.valid_to.isoformat()}, but its lifetime "
+        "is not known (KMS does not show it, and the remaining time would shrink at each rotation); "
         f"{_OPTIONS}"
     )
 
 
 def _would_last(request: Request, entry: Material) -> str:
     return (
-        f"the material {entry.key_material_id} that is staged on the key {request.key_id} does not expire, but the "
+        f"the staged material {entry.key_material_id} of the key {request.key_id} does not expire, but the "
         f"current one does, or did; {_OPTIONS}"
     )
 
 
 def _over(request: Request, entry: Material) -> str:
     return (
-        f"the material {entry.key_material_id} that is staged on the key {request.key_id} has expired, and for how "
-        f"long it was imported is not known; {_OPTIONS}"
+        f"the staged material {entry.key_material_id} of the key {request.key_id} has expired, and its lifetime is "
+        f"not known; {_OPTIONS}"
     )

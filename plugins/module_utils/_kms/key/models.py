@@ -2,9 +2,9 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What is known of a KMS key and what is wanted of it, as values.
+"""The values of the collection: a key, its materials, a request for it, and the plan to fulfil the request.
 
-Nothing here knows AWS, Ansible or a secret: the bytes of a material never enter these classes, only facts about them.
+This module uses neither AWS nor Ansible. The classes hold facts about material, never its bytes.
 """
 
 from __future__ import annotations
@@ -66,17 +66,17 @@ EXISTING = "EXISTING_KEY_MATERIAL"
 # How many on-demand rotations KMS grants a key for its whole life (KMS Developer Guide, resource quotas).
 ON_DEMAND_ROTATION_LIMIT = 25
 
-# What is refused for the sake of the material, and what the option allow lets through all the same.
+# The values of the option allow: what the modules otherwise refuse to protect the material.
 LOOSE_FILE = "loose_file"
 WEAK_MATERIAL = "weak_material"
 PLAINTEXT_FILE_TRANSFER = "plaintext_file_transfer"
 UNVERIFIED_ENDPOINT = "unverified_endpoint"
 ALLOWABLE = (LOOSE_FILE, WEAK_MATERIAL, PLAINTEXT_FILE_TRANSFER, UNVERIFIED_ENDPOINT)
 
-# The tag that remembers, across a crash, that a key has to be disabled again: KMS enables a key at every import.
+# The tag that marks a key to be disabled again, also after a crash: KMS enables a key at every import.
 RESTORE_STATE_TAG = "byok:restore-state"
 
-# The tag of a key that was cut off on purpose: it takes no material until that is lifted.
+# The tag of a key that was cut off on purpose: the modules import no material until the cut-off is lifted.
 CUT_OFF_TAG = "byok:cut-off"
 
 
@@ -105,11 +105,11 @@ class Material:
 
     @property
     def permanent(self) -> bool:
-        """Whether it is, or once was, current: the loss of such a material makes the whole key unusable."""
+        """Whether it is or was current. The loss of such a material makes the whole key unusable."""
         return self.key_material_state in (CURRENT, NON_CURRENT)
 
     def loaded(self, now: datetime) -> bool:
-        """Whether KMS holds the bytes. The list goes on saying IMPORTED after an expiry: the clock decides."""
+        """Whether KMS holds the bytes. The list still shows IMPORTED after an expiry, so the clock decides."""
         if self.import_state != IMPORTED:
             return False
         expiration = self.expiration
@@ -120,11 +120,11 @@ class Material:
 class Key:
     """A KMS key as DescribeKey, ListKeyRotations, GetKeyRotationStatus and ListResourceTags show it.
 
-    now is KMS's own clock (the Date header of its answer), so that a wrong local clock decides nothing.
-    materials stays empty for other specs than SYMMETRIC_DEFAULT, for which KMS keeps no list.
-    restore_state: what an import of ours has to make of the key in the end. restore_tag: the tag that says so, also
-    when nothing shows that it is ours. cut_off: the value of the tag that a cut-off leaves. unread: the error codes of
-    the reads (by operation) without which the plan has to do.
+    now: the clock of KMS (the Date header of its answer), so that a wrong local clock has no effect.
+    materials: empty for other specs than SYMMETRIC_DEFAULT; KMS keeps no list for them.
+    restore_state: the state that the key must get back after an import, if its tag is proved to be ours. restore_tag:
+    the value of this tag, proved or not. cut_off: the value of the tag that a cut-off leaves. unread: the error codes,
+    by operation, of reads that failed and that the plan can do without.
     """
 
     arn: str
@@ -166,7 +166,7 @@ class Key:
 
     @property
     def regions(self) -> tuple[str, ...]:
-        """Every Region in which the key is, that of the primary key first."""
+        """Every Region of the key, the Region of the primary key first."""
         if self.multi_region_type is None:
             return (self.region,)
         primary = self.primary_region or self.region
@@ -179,7 +179,7 @@ class Key:
 
     @property
     def staged(self) -> Material | None:
-        """The material that was imported as NEW and not rotated to yet; KMS keeps at most one."""
+        """The material that was imported as NEW and is not current yet; KMS keeps at most one."""
         return next((entry for entry in self.materials if not entry.permanent), None)
 
     @property
@@ -189,7 +189,7 @@ class Key:
 
     @property
     def expiring(self) -> tuple[Material, ...]:
-        """The loaded permanent materials that expire, the first to expire first. Each takes the whole key down."""
+        """The loaded permanent materials that expire, the earliest first. Each expiry makes the whole key unusable."""
         instants = [
             (entry.expiration.valid_to, entry)
             for entry in self.materials
@@ -224,20 +224,20 @@ class ImportParameters:
 
 @dataclass(frozen=True)
 class Request:
-    """What the caller wants of one key. Holds facts about the material offered, never its bytes.
+    """The task for one key. Holds facts about the given material, never its bytes.
 
-    key_id: what messages call the key. identifier: what KMS is asked for, where that is something else: the ARN once a
-    name is resolved, since a name may lead to another key a moment later. expected_account: where the key has to be.
+    key_id: the name of the key in messages. identifier: the KeyId for KMS, if it is another one: the ARN of a resolved
+    alias, because the alias may point to another key a moment later. expected_account: the account of the key.
     offered: "plaintext", "wrapped" (EncryptedKeyMaterial with its ImportToken), "prepared" (the same from an earlier
-    run) or None. stage: "prepare" when only the preparation is wanted. regions: those of a multi-Region key that are
-    meant; empty for the one Region of the connection. allow: those of ALLOWABLE that are not refused. for_rotation: the
-    import into a replica that comes before the rotation of its primary key.
+    run) or None. preparation: the option stage, "prepare" to make a preparation or "change" to use one. regions: the
+    Regions of a multi-Region key; empty for the Region of the connection. allow: a subset of ALLOWABLE. for_rotation:
+    an import into a replica that comes before the rotation of its primary key.
     """
 
     key_id: str
     state: str = "present"
     offered: str | None = None
-    stage: str | None = None
+    preparation: str | None = None
     key_material_id: str | None = None
     all_materials: bool = False
     description: str | None = None
@@ -259,15 +259,15 @@ class Request:
 
     @property
     def target(self) -> str:
-        """What KMS is asked for."""
+        """The KeyId for calls to KMS."""
         return self.identifier or self.key_id
 
     def of(self, arn: str) -> Request:
-        """The same request of another key, which messages call by its ARN."""
+        """The same request for another key, whose name in messages is its ARN."""
         return replace(self, key_id=arn, identifier=None)
 
     def resolved(self, arn: str) -> Request:
-        """The same request of the same key, whose name is not resolved again."""
+        """The same request for the same key, whose alias is not resolved again."""
         return replace(self, identifier=arn)
 
     @property
@@ -281,7 +281,7 @@ class Request:
 
 @dataclass(frozen=True)
 class Evidence:
-    """What is known of whether the material offered is one that KMS holds or held.
+    """Whether the given material is one that KMS holds or held.
 
     verdict: "match" (with the material's ID on symmetric keys), "mismatch" or "unknown".
     method: "fingerprint", "public_key", "mac", "key_material_id", "reimport" or None.
@@ -307,12 +307,12 @@ NO_EVIDENCE = Evidence()
 class Step:
     """One changing API call of a plan.
 
-    purpose: what the call is for, for the executor and the reader of a report: "delete", "import" (a first import),
-    "prove", "restore", "renew" (loaded bytes, new expiry or text), "refresh" (the same for staged bytes), "stage",
-    "rotate", "disable", "remember" and "forget" (the tag that outlives a crash), "mark" and "lift" (the tag of a
-    cut-off), "take back" (an import that a cut-off overtook), "try" (new bytes, while others are staged).
-    changes: whether KMS showed something that the call changes; a cut-off also sends deletions to be sure.
-    alternatives: further candidates for the same call, tried in turn until KMS accepts one; a refusal changes nothing.
+    purpose: why the call is made: "delete", "import" (a first import), "prove", "restore", "renew" (loaded bytes, new
+    expiry or text), "refresh" (the same for staged bytes), "stage", "try" (new bytes, while others are staged),
+    "rotate", "disable", "remember" and "forget" (set and remove the tag that marks a key to be disabled), "mark" and
+    "lift" (set and remove the tag of a cut-off), "take back" (delete what was imported during a cut-off).
+    changes: whether the call changes something that KMS showed; a cut-off also sends deletions to be safe.
+    alternatives: more candidates for the same call, in the order in which they are tried until KMS accepts one.
     """
 
     operation: str
@@ -374,14 +374,14 @@ def told_steps(steps: Sequence[StepRecord], failed: bool) -> list[StepRecord]:
 
 @dataclass(frozen=True)
 class Plan:
-    """What will be done, in order, and what the key will be afterwards.
+    """The steps, in order, and the predicted key after them.
 
-    refusal: a sentence when the plan must not be carried out; forceable says whether force overrides it.
-    waits_for: the material that becomes current by itself, because an earlier run has started its rotation.
-    stages: the material is wrapped and kept for a later run.
-    known_cut_off: the mark of a cut-off that this plan lifts.
-    unavailable_seconds: the predicted time in which the key cannot be used, counted in round trips to KMS;
-    None when the key stays unusable (its material is deleted).
+    refusal: a sentence when the plan must not be carried out. forceable: whether force overrides the refusal.
+    waits_for: the material that becomes current without a call, because an earlier run has started its rotation.
+    prepares: whether the wrapped material is kept for a later run.
+    known_cut_off: the value of the cut-off tag when the plan was made.
+    unavailable_seconds: the predicted time in which the key is unusable, from the round trip time to KMS;
+    None when the key stays unusable.
     """
 
     steps: tuple[Step, ...] = ()
@@ -391,7 +391,7 @@ class Plan:
     refusal: str | None = None
     forceable: bool = True
     waits_for: str | None = None
-    stages: bool = False
+    prepares: bool = False
     known_cut_off: str | None = None
     warnings: tuple[str, ...] = ()
     unavailable_seconds: float | None = 0.0
@@ -402,16 +402,16 @@ class Plan:
 
     @property
     def changed(self) -> bool:
-        return bool(any(step.changes for step in self.steps) or self.waits_for or self.stages)
+        return bool(any(step.changes for step in self.steps) or self.waits_for or self.prepares)
 
     @property
     def to_do(self) -> bool:
-        """Whether there is anything to carry out: more than what changes, where a cut-off has to be sure."""
-        return bool(self.steps or self.waits_for or self.stages)
+        """Whether there is anything to carry out. A cut-off may have steps that change nothing."""
+        return bool(self.steps or self.waits_for or self.prepares)
 
     @property
-    def pairs(self) -> bool:
-        """Whether a deletion is followed by an import."""
+    def reimports(self) -> bool:
+        """Whether an import follows a deletion."""
         operations = list(self.operations)
         if "DeleteImportedKeyMaterial" not in operations:
             return False
@@ -419,10 +419,10 @@ class Plan:
 
     @property
     def preparing(self) -> tuple[Step, ...]:
-        """The steps before a deletion that an import follows, or proves: they interrupt nothing."""
+        """The steps before the deletion, in a plan that imports after or before it. They interrupt nothing."""
         purposes = [step.purpose for step in self.steps]
         proves = "prove" in purposes and "delete" in purposes
-        return self.steps[: purposes.index("delete")] if self.pairs or proves else ()
+        return self.steps[: purposes.index("delete")] if self.reimports or proves else ()
 
     @property
     def changing(self) -> tuple[Step, ...]:

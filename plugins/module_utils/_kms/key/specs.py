@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What KMS accepts per key spec: lengths, curves and the wrapping matrix.
+"""Lengths, curves and wrapping algorithms that KMS accepts for each key spec. Pure.
 
 Source: KMS API Reference, GetParametersForImport and ImportKeyMaterial; KMS Developer Guide, "Importing key material".
 """
@@ -18,7 +18,7 @@ from .models import SM2
 from .models import SM2PKE
 from .models import SYMMETRIC
 
-# Raw bytes: exact lengths. KMS answers anything else with an InvalidCiphertextException without a text.
+# Exact lengths in bytes. For any other length KMS returns an InvalidCiphertextException without a message.
 RAW_LENGTHS: dict[str, int] = {
     SYMMETRIC: 32,
     "HMAC_224": 28,
@@ -77,7 +77,7 @@ def window_problem(days: int | None) -> str | None:
 
 
 def importable(key_spec: str) -> bool:
-    """Whether KMS takes imported material for this key spec at all (ML_DSA and ML_KEM: no)."""
+    """Whether KMS imports material for this key spec (not for ML_DSA and ML_KEM)."""
     return key_spec in RAW_LENGTHS or key_spec in RSA_BITS or key_spec in CURVES or key_spec in (ED25519, SM2)
 
 
@@ -89,8 +89,8 @@ def default_wrapping_algorithm(key_spec: str) -> str:
 def wrapping_problem(key_spec: str, algorithm: str, wrapping_key_spec: str) -> str | None:
     """Why KMS would refuse this wrapping for this key spec, or None.
 
-    The matrix is the one of the Developer Guide, sharpened where the service was seen to be stricter
-    (OAEP under RSA_2048 for ECC_NIST_EDWARDS25519).
+    Source: the table of the Developer Guide. The service is stricter than the table for ECC_NIST_EDWARDS25519 with OAEP
+    under RSA_2048.
     """
     if algorithm == SM2PKE or wrapping_key_spec == SM2:
         return _sm2_problem(algorithm, wrapping_key_spec)
@@ -105,8 +105,8 @@ def wrapping_problem(key_spec: str, algorithm: str, wrapping_key_spec: str) -> s
 
 def _sm2_problem(algorithm: str, wrapping_key_spec: str) -> str | None:
     if (algorithm, wrapping_key_spec) != (SM2PKE, SM2):
-        return f"{SM2PKE} and the wrapping key spec {SM2} go together only"
+        return f"{SM2PKE} and the wrapping key spec {SM2} need each other"
     return (
-        f"material cannot be wrapped with {SM2PKE} here; wrap it with a tool that can, and give it as "
+        f"this collection cannot wrap material with {SM2PKE}; wrap it with another tool, and give it as "
         "encrypted_key_material with its import_token"
     )

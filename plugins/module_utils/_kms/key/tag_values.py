@@ -2,10 +2,10 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The values of the tags that outlive a run: what an import has to restore, and that a key was cut off. Pure.
+"""The values of the tags that stay after a run: byok:restore-state and byok:cut-off. Pure.
 
-Tags are no secrets, and others may be allowed to set them. The tag byok:restore-state makes a run disable a key: it is
-believed only with a seal that nobody can make without the material, and only for some days.
+Tags are not secret, and other people may be allowed to set them. The tag byok:restore-state makes a run disable a key.
+A run therefore accepts it only with a seal that needs the material, and only for some days.
 """
 
 from __future__ import annotations
@@ -20,34 +20,34 @@ from typing import Callable
 
 from . import models
 
-# Makes the seal of a context from material that only those have who may import it: hexadecimal digits.
+# Computes the seal of a context from the material: hexadecimal digits.
 Seal = Callable[[str], str]
 
-# How long after its start a run may still be finished by its tag. An old value is known from CloudTrail.
+# How long after its start a run can be finished by its tag. Old values can be read in CloudTrail.
 BELIEVED_FOR = timedelta(days=7)
 _TIME = "%Y-%m-%dT%H:%M:%SZ"
 _RESTORE_RE = re.compile(rf"{models.DISABLED} (?P<started>[0-9TZ:-]{{20}}) (?P<seal>[0-9a-f]{{32}})")
-# What KMS takes in the value of a tag (API Reference, Tag), without what no name of a person or machine needs.
+# A subset of the characters that KMS allows in the value of a tag (API Reference, Tag).
 _NOT_ALLOWED_RE = re.compile(r"[^A-Za-z0-9_.:/=+@ -]")
 _LONGEST_VALUE = 256
 
 
 @dataclass(frozen=True)
 class Remembered:
-    """A tag byok:restore-state that an import of ours left, and when that run began."""
+    """The content of a tag byok:restore-state that an import of ours left. started: when that run began."""
 
     state: str
     started: datetime
 
 
 def restore_value(key: models.Key, started: datetime, seal: Seal) -> str:
-    """The value of byok:restore-state for a Disabled key into which material is about to be imported."""
+    """The value of byok:restore-state for a Disabled key before an import."""
     text = started.strftime(_TIME)
     return f"{models.DISABLED} {text} {seal(_context(key, text))}"
 
 
 def remembered(key: models.Key, value: str | None, seals: tuple[Seal, ...]) -> Remembered | None:
-    """What the tag says, when a seal shows that it was made with this material, for this key, and not long ago."""
+    """The content of the tag, or None unless a seal proves this material and this key, and the tag is recent."""
     match = _RESTORE_RE.fullmatch(value or "")
     if match is None:
         return None
@@ -55,7 +55,7 @@ def remembered(key: models.Key, value: str | None, seals: tuple[Seal, ...]) -> R
         started = datetime.strptime(match["started"], _TIME).replace(tzinfo=timezone.utc)
     except ValueError:
         return None
-    # The clock of KMS made the value and reads it; a minute for an answer that was under way.
+    # Both times are from the clock of KMS; one minute covers the time of an answer.
     if not -timedelta(minutes=1) <= key.now - started <= BELIEVED_FOR:
         return None
     context = _context(key, match["started"])
@@ -69,5 +69,5 @@ def _context(key: models.Key, started: str) -> str:
 
 
 def cut_off_value(now: datetime, who: str) -> str:
-    """The value of byok:cut-off: when, and who as far as the machine knows; CloudTrail has the principal."""
+    """The value of byok:cut-off: the time and the local user; CloudTrail has the principal."""
     return f"{now.strftime(_TIME)} {_NOT_ALLOWED_RE.sub('_', who)}"[:_LONGEST_VALUE]

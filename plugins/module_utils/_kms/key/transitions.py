@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What KMS makes of a key at each changing call. Pure; the source of every rule is the KMS Developer Guide,
+"""How each changing call changes a key. Pure; the source of every rule is the KMS Developer Guide,
 "Key states of AWS KMS keys" and "Importing key material", and recorded answers of the service where they are stricter.
 """
 
@@ -18,7 +18,7 @@ from .models import Key
 from .models import Material
 from .models import Step
 
-# The ID of a material that KMS has yet to name.
+# The ID of a material before KMS has assigned one.
 UNNAMED = ""
 
 
@@ -61,7 +61,7 @@ def _deleted(key: Key, step: Step) -> Key:
 def _without(key: Key, staged: Material) -> tuple[Material, ...]:
     if not key.replica:
         return tuple(entry for entry in key.materials if entry != staged)
-    # A replica keeps the entry as long as the primary has it.
+    # A replica keeps the entry while the primary key has it.
     lost = replace(staged, import_state=models.NOT_IMPORTED, expiration=None)
     return tuple(lost if entry == staged else entry for entry in key.materials)
 
@@ -104,14 +104,14 @@ def _loaded(key: Key, step: Step) -> tuple[Material, ...]:
 
 
 def _settled(key: Key) -> Key:
-    """An import makes a key Enabled once every permanent material is loaded, a Disabled one too."""
+    """An import makes a key Enabled when every permanent material is loaded, also a Disabled key."""
     if key.missing:
         return key
     return replace(key, key_state=models.ENABLED, expiration=earliest(key))
 
 
 def earliest(key: Key) -> Expiration | None:
-    """What DescribeKey shows as expiry: the earliest among the permanent materials."""
+    """The expiry in DescribeKey: the earliest one of the permanent materials."""
     expirations = [entry.expiration for entry in key.materials if entry.permanent and entry.expiration]
     expiring = [expiration for expiration in expirations if expiration.valid_to is not None]
     if expiring:

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Argument specs of the modules that are given material, for one key or many: for them and for their action plugins."""
+"""Argument specs of the modules that take material, for one key or many. Their action plugins use them, too."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ PKCS11: Spec = {
         "generate": {"type": "bool", "default": False},
     },
 }
-# What can be said of the material of one key, wherever it is imported.
+# The options for the material of one key that all these modules share.
 MATERIAL: Spec = {
     **PLAINTEXT,
     "pkcs11": PKCS11,
@@ -77,8 +77,8 @@ def mask_misplaced(module: Any) -> None:
 def one_or_many(per_key: Spec, defaults: Mapping[str, Any], common: Spec) -> Spec:
     """The spec of a module that takes key_id or keys.
 
-    per_key: options that every entry of keys may set, too; their defaults are at the top level only, so that an entry
-    without them takes what stands there. common: options of the whole task.
+    per_key: options that each entry of keys can set, too. Their defaults are at the top level only, so that an entry
+    without them takes the options of the task. common: options of the whole task.
     """
     every: Spec = {**MATERIAL, **per_key}
     filled = {**_DEFAULTS, **defaults}

@@ -124,7 +124,7 @@ class PlanExecutor:
         """What interrupts nothing: parameters, wrapping, the steps before a deletion. Raises AnsibleKMSError."""
         self.kms.throttle.committed = False
         with self._tidied():
-            if (self.plan.imports or self.plan.stages) and self.wrapped is None:
+            if (self.plan.imports or self.plan.prepares) and self.wrapped is None:
                 self._wrap()
             self._enter(self.plan.preparing)
             for step in self.plan.preparing:
@@ -135,12 +135,12 @@ class PlanExecutor:
         before = self.key
         self.kms.throttle.committed = False
         with self._tidied():
-            if self.plan.pairs:
+            if self.plan.reimports:
                 self._check_deadline()
                 # What was prepared may have waited for other keys since it was looked at.
                 self._require_unchanged()
             self._enter(self.plan.changing)
-            if self.plan.pairs:
+            if self.plan.reimports:
                 # From the deletion on nothing may have to be waited for.
                 self.kms.throttle.take_ahead("ImportKeyMaterial")
             for step in self.plan.changing:

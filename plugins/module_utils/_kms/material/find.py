@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Read what a plan needs to know of a key, and no more: every call counts."""
+"""Read the facts of a key that a plan needs, with as few calls as possible."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ from ..service.operations import require_botocore
 
 
 def read_key(kms: connection.Connection, request: Request) -> Key:
-    """The key with its list of materials where the request needs it. Raises AnsibleKMSError when there is none."""
+    """The key, with its list of materials if the request needs it. Raises AnsibleKMSError if the key does not exist."""
     key = describe(kms, request)
     kms.young = request.wait and key.now - key.creation_date < YOUNG
     if not needs_materials(request, key):
@@ -44,7 +44,7 @@ def read_key(kms: connection.Connection, request: Request) -> Key:
 
 
 def _with_materials_if_possible(kms: connection.Connection, key: Key) -> Key:
-    """The key with its list of materials. A cut-off does not wait for it: the deletion without an ID needs none."""
+    """The key with its list of materials, if it can be read. A cut-off can delete without them."""
     try:
         require_botocore("to read and address the materials of symmetric keys")
         return key if key.never_imported else replace(key, materials=operations.list_materials(kms, key.arn, once=True))
@@ -53,8 +53,8 @@ def _with_materials_if_possible(kms: connection.Connection, key: Key) -> Key:
 
 
 def describe(kms: connection.Connection, request: Request) -> Key:
-    """The key without its materials, waited for when it is new. Raises AnsibleKMSError when there is none, or when it
-    is of another account than the expected one."""
+    """The key without its materials. Waits for a new key. Raises AnsibleKMSError if the key does not exist or belongs
+    to another account than the expected one."""
     key = _described(kms, request)
     require_account(request.key_id, key.arn, request.expected_account)
     return key
@@ -66,13 +66,13 @@ def _described(kms: connection.Connection, request: Request) -> Key:
     except AnsibleKMSError as error:
         if error.code != NOT_FOUND or not request.wait or not _known_elsewhere(kms, request.target):
             raise
-    # Another part of KMS knows the key already: it is new, and worth waiting for.
+    # Another part of KMS knows the key already, so it is new: wait for it.
     kms.young = True
     return operations.describe_key(kms, request.target)
 
 
 def _known_elsewhere(kms: connection.Connection, key_id: str) -> bool:
-    """Whether KMS contradicts itself about a missing key. Only DescribeKey takes aliases: no second opinion there."""
+    """Whether another operation of KMS finds the key. Only DescribeKey accepts aliases, so this is unknown for them."""
     if "alias/" in key_id:
         return False
     try:
@@ -93,9 +93,9 @@ def needs_materials(request: Request, key: Key) -> bool:
 
 
 def read_tags(kms: connection.Connection, request: Request, key: Key, acts: bool, seals: tuple[Seal, ...] = ()) -> Key:
-    """The key with what its tags say: whether it was cut off, and what it has to become after an earlier run.
+    """The key with the content of its tags: a cut-off, and the state to restore after an earlier run.
 
-    acts: whether the plan without the tags changes anything. seals: what proves that a tag is of an import of ours.
+    acts: whether the plan without the tags changes anything. seals: prove that a tag is from an import of ours.
     """
     if not needs_tags(request, key, acts):
         return key
@@ -110,7 +110,7 @@ def read_tags(kms: connection.Connection, request: Request, key: Key, acts: bool
 
 
 def with_tags(key: Key, tags: Mapping[str, str], seals: tuple[Seal, ...]) -> Key:
-    """The key with what its tags, which were read already, say."""
+    """The key with the content of these tags."""
     value = tags.get(models.RESTORE_STATE_TAG)
     found = tag_values.remembered(key, value, seals)
     return replace(
@@ -119,9 +119,9 @@ def with_tags(key: Key, tags: Mapping[str, str], seals: tuple[Seal, ...]) -> Key
 
 
 def needs_tags(request: Request, key: Key, acts: bool) -> bool:
-    """Every plan that acts has to know of a cut-off. Otherwise only an import into a Disabled key is of interest.
+    """Whether a plan needs the tags: for a cut-off if it acts, and for an unfinished import into a Disabled key.
 
-    On symmetric keys such an import marks the description; on others nothing but the tag tells.
+    On symmetric keys such an import also marks the description; on other keys only the tag shows it.
     """
     if request.state == "absent":
         return request.all_materials and key.key_state not in models.DELETION_STATES
@@ -135,5 +135,5 @@ def needs_tags(request: Request, key: Key, acts: bool) -> bool:
 
 
 def _may_hide_a_crash(entry: Material) -> bool:
-    """Whether an import into a Disabled key marked this material, or could not mark it."""
+    """Whether an import into a Disabled key marked this material, or had no room for the mark."""
     return descriptions.imported_while_disabled(entry.description) or descriptions.split(entry.description)[1] is None

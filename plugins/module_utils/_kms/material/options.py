@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""From a module's options to a Request: everything that can be refused before KMS is asked is refused here."""
+"""Read the options of a module into requests, and refuse invalid ones before the first call to KMS."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ _MATERIAL_OPTIONS = (*UNWRAPPED_OPTIONS, "encrypted_key_material")
 
 @dataclass(frozen=True)
 class KeyInput:
-    """A request together with the material given for it: where it comes from, before that is opened, or wrapped."""
+    """A request and its material: a source that is not opened yet, or wrapped material."""
 
     request: Request
     given: Source | None = None
@@ -63,7 +63,7 @@ class KeyInput:
         return WRAPPED if self.wrapped or self.request.offered else None
 
 
-# An entry that sets one option of a group takes none of the group from the top level.
+# An entry that sets one option of a group inherits no other option of this group from the task.
 _GROUPS = (
     (*_MATERIAL_OPTIONS, "import_token"),
     ("valid_to", "valid_for", "renew_before", "expiration_model"),
@@ -72,10 +72,10 @@ _GROUPS = (
 
 
 @dataclass(frozen=True)
-class Stage:
-    """What is kept between two runs: "prepare" writes the file at path, "change" has read it (by key ARN).
+class PreparationFile:
+    """The file of a preparation: with mode "prepare" the run writes it, with "change" it was read.
 
-    aliases: the ARN to which each alias led at the preparation.
+    prepared: the entries by key ARN. aliases: the ARN to which each alias pointed at the preparation.
     """
 
     mode: str
@@ -84,21 +84,21 @@ class Stage:
     aliases: Mapping[str, str] = field(default_factory=dict)
 
     def moved_problem(self, key_id: str, key: Key) -> str | None:
-        """Why the name of a key stands for another one now than at the preparation, or None."""
+        """Why the name of a key now means another key than at the preparation, or None."""
         return preparation.moved_problem(self.aliases, self.path, key_id, key)
 
 
-def read_stage(options: Mapping[str, Any]) -> Stage | None:
+def read_preparation(options: Mapping[str, Any]) -> PreparationFile | None:
     """The options stage and stage_path. Raises AnsibleKMSError."""
     mode, path = options.get("stage"), options.get("stage_path")
     if mode is None or path is None:
-        # The argument spec allows neither without the other.
+        # The argument spec requires both or none.
         return None
     if mode == "prepare":
         preparation.check_writable(path)
-        return Stage(mode, path)
+        return PreparationFile(mode, path)
     prepared = preparation.read(path, LOOSE_FILE in allowed(options))
-    return Stage(mode, path, prepared, preparation.by_alias(prepared))
+    return PreparationFile(mode, path, prepared, preparation.by_alias(prepared))
 
 
 def allowed(options: Mapping[str, Any]) -> frozenset[str]:
@@ -107,7 +107,7 @@ def allowed(options: Mapping[str, Any]) -> frozenset[str]:
 
 
 def read_inputs(options: Mapping[str, Any], region: str | None, check_mode: bool = False) -> list[KeyInput]:
-    """The wishes of a whole call, in the order given. Raises AnsibleKMSError for the first that cannot be meant."""
+    """The requests of a task, in order. Raises AnsibleKMSError for the first invalid one."""
     account.check_account(options.get("expected_account"))
     entries = options.get("keys")
     if entries is None:
@@ -137,7 +137,7 @@ def _check_twice(key_ids: list[str]) -> None:
 
 
 def read_input(options: Mapping[str, Any], region: str | None, check_mode: bool = False) -> KeyInput:
-    """The wish that one key's options express. Raises AnsibleKMSError that names the option and the key."""
+    """The request in the options of one key. Raises AnsibleKMSError that names the option and the key."""
     key_id = called(options)
     try:
         return _read_input(options, key_id, region, check_mode)
@@ -147,7 +147,7 @@ def read_input(options: Mapping[str, Any], region: str | None, check_mode: bool 
 
 
 def called(options: Mapping[str, Any]) -> str:
-    """What messages call a key."""
+    """The name of a key in messages."""
     return str(options.get("name") or options["key_id"])
 
 
@@ -156,10 +156,10 @@ def _read_input(options: Mapping[str, Any], key_id: str, region: str | None, che
     if problem:
         raise invalid(f"key_id: {problem}")
     account.check_identifier(str(options["key_id"]), options.get("expected_account"))
-    _check_stage(options)
+    _check_preparation(options)
     _check_combinations(options)
     if options.get("stage") == "change":
-        # What was prepared is used; the plaintext is not even looked at.
+        # The prepared material is used; the plaintext is not read.
         return KeyInput(_request(options, key_id, "prepared"))
     given, wrapped = given_source(options, check_mode), _wrapped(options)
     if given is not None:
@@ -167,7 +167,7 @@ def _read_input(options: Mapping[str, Any], key_id: str, region: str | None, che
     return KeyInput(_request(options, key_id, "wrapped" if wrapped else None), None, wrapped)
 
 
-def _check_stage(options: Mapping[str, Any]) -> None:
+def _check_preparation(options: Mapping[str, Any]) -> None:
     mode, state = options.get("stage"), options["state"]
     if mode == "prepare" and state != "reimported":
         raise invalid(f"stage prepare goes with state reimported only, not with {state}")
@@ -202,12 +202,12 @@ def _check_absent(options: Mapping[str, Any]) -> None:
         raise invalid("lift_cut_off allows an import; it has no meaning with state absent")
     useless = _given(options, "valid_to", "valid_for", "renew_before", "expiration_model", "key_material_description")
     if useless:
-        raise invalid(f"{useless[0]} says something about an import; it has no meaning with state absent")
+        raise invalid(f"{useless[0]} is an option for an import; it has no meaning with state absent")
     if options.get("key_material_id") is not None and options.get("all_materials"):
         raise invalid("key_material_id and all_materials exclude each other")
     if options.get("encrypted_key_material"):
         raise invalid(
-            f"wrapped material proves nothing before a deletion; give {', '.join(UNWRAPPED_OPTIONS)}, or none"
+            f"wrapped material cannot be compared before a deletion; give {', '.join(UNWRAPPED_OPTIONS)}, or none"
         )
 
 
@@ -252,7 +252,7 @@ def _request(options: Mapping[str, Any], key_id: str, offered: str | None) -> Re
         identifier=str(options["key_id"]) if key_id != options["key_id"] else None,
         state=options["state"],
         offered=offered,
-        stage=options.get("stage"),
+        preparation=options.get("stage"),
         all_materials=bool(options.get("all_materials")),
         description=text,
         valid_to=_parsed(options, "valid_to", parse_instant),
@@ -273,10 +273,10 @@ def _regions(options: Mapping[str, Any]) -> tuple[str, ...]:
     if len(set(regions)) < len(regions):
         raise invalid("regions names a Region twice")
     if ALL_REGIONS in regions and len(regions) > 1:
-        raise invalid(f"regions: {ALL_REGIONS} stands alone")
+        raise invalid(f"regions: {ALL_REGIONS} must be the only element")
     wrong = [region for region in regions if region != ALL_REGIONS and not is_region(region)]
     if wrong:
-        raise invalid(f"regions: {wrong[0]} is no Region, such as eu-central-1, and not the word all")
+        raise invalid(f"regions: {wrong[0]} is not a Region such as eu-central-1, nor the word all")
     return regions
 
 

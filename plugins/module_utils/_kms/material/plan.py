@@ -2,10 +2,9 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The plan: (what is wanted, what is) -> what will be done. Pure; knows neither boto3 nor Ansible.
+"""The plan: from a request and the present key to the steps that fulfil the request. Pure; no boto3, no Ansible.
 
-Check mode returns this plan unexecuted; a real run carries out this plan. There is no other place where it is decided
-what happens to a key.
+Check mode returns this plan; a real run carries it out. No other code decides what happens to a key.
 """
 
 from __future__ import annotations
@@ -44,7 +43,7 @@ def make_plan(request: Request, key: Key, evidence: Evidence = models.NO_EVIDENC
         plan = Plan(refusal=cut_off_sentence(request.key_id, key.cut_off), forceable=False)
     if plan.refusal and not (plan.forceable and request.force):
         return replace(plan, steps=(), after=key, evidence=evidence, unavailable_seconds=0.0)
-    if request.stage == "prepare":
+    if request.preparation == "prepare":
         plan = _preparation(plan)
     steps = plan.steps if request.state == "absent" else _lifting(request, key, keep_disabled(key, plan.steps))
     after = _afterwards(key, plan, steps)
@@ -64,35 +63,35 @@ def make_plan(request: Request, key: Key, evidence: Evidence = models.NO_EVIDENC
 
 
 def cut_off_sentence(key_id: str, mark: str) -> str:
-    """Why a key takes no material. mark: the value of the tag."""
+    """The refusal of an import into a key that was cut off. mark: the value of the tag."""
     return (
         f"the key {key_id} was cut off on purpose (tag {models.CUT_OFF_TAG}: {mark}) and takes no material; "
-        "lift_cut_off lifts that, if those who cut it off agree"
+        "set lift_cut_off to lift this, if the people who cut it off agree"
     )
 
 
 def _lifting(request: Request, key: Key, steps: tuple[Step, ...]) -> tuple[Step, ...]:
-    """The steps, with the mark of a cut-off taken off last: what fails before that leaves the key cut off."""
-    if key.cut_off is None or not request.lift_cut_off or request.stage == "prepare":
+    """The steps, and last the removal of the cut-off tag: after an earlier failure the key stays cut off."""
+    if key.cut_off is None or not request.lift_cut_off or request.preparation == "prepare":
         return steps
     return (*steps, Step("UntagResource", "lift"))
 
 
 def _afterwards(key: Key, plan: Plan, steps: tuple[Step, ...]) -> Key:
-    """The key at the end, with the rotation that an earlier run has started and this one waits for."""
+    """The key after the steps, and after a rotation that an earlier run has started and this one waits for."""
     return predict(key, (*steps, Step("RotateKeyOnDemand", "rotate")) if plan.waits_for else steps)
 
 
 def _preparation(plan: Plan) -> Plan:
-    """The part of a plan that interrupts nothing, to be kept: the proof, where the plan has one, and the wrapping.
+    """The part of a plan that interrupts nothing: the proof, if the plan has one. The wrapped material is kept.
 
-    On a key without its material there is nothing to prove with, and the import is left to the later run.
+    A key without its material cannot prove anything; the later run imports into it.
     """
-    return replace(plan, steps=plan.preparing, stages=True, unavailable_seconds=0.0)
+    return replace(plan, steps=plan.preparing, prepares=True, unavailable_seconds=0.0)
 
 
 def state_refusal(request: Request, key: Key) -> str | None:
-    """Why nothing can be done with this key in its present state, whatever is wanted, or None."""
+    """Why no state can be reached from the present key state or origin, or None."""
     if key.origin != models.EXTERNAL:
         return (
             f"the key {request.key_id} has the origin {key.origin}; only keys of origin EXTERNAL have imported material"
@@ -108,10 +107,10 @@ def state_refusal(request: Request, key: Key) -> str | None:
 
 
 def keep_disabled(key: Key, steps: tuple[Step, ...]) -> tuple[Step, ...]:
-    """The steps, with those added that leave a Disabled key Disabled.
+    """The steps, and the additional ones that keep a Disabled key Disabled.
 
-    KMS enables a key at every import. A tag remembers from before the first import until the last DisableKey what the
-    key has to become, so that a run after a crash finishes it.
+    KMS enables a key at every import. From before the first import until the last DisableKey a tag records the state to
+    restore, so that a run after a crash can finish it.
     """
     remembered = key.restore_state == models.DISABLED
     if key.key_state != models.DISABLED and not remembered:
@@ -126,7 +125,7 @@ def keep_disabled(key: Key, steps: tuple[Step, ...]) -> tuple[Step, ...]:
         state = predict(key, kept)
         if state.key_state == models.ENABLED:
             kept.append(Step("DisableKey", "disable"))
-    # While material is missing KMS refuses DisableKey: the tag stays until the key is whole.
+    # KMS refuses DisableKey while material is missing: the tag stays until no material is missing.
     if predict(key, kept).key_state == models.DISABLED and (kept or remembered):
         kept.append(Step("UntagResource", "forget"))
     return tuple(kept)
@@ -154,18 +153,18 @@ def _warnings(request: Request, key: Key, steps: tuple[Step, ...]) -> tuple[str,
         )
     elif elsewhere and not request.regions and "DeleteImportedKeyMaterial" in operations:
         warnings.append(
-            f"only the material in {key.region} is meant; the multi-Region key {request.key_id} is untouched in "
-            f"{', '.join(elsewhere)}; use regions for those"
+            f"this changes only the material in {key.region}; the multi-Region key {request.key_id} is unchanged in "
+            f"{', '.join(elsewhere)}; use regions to include these Regions"
         )
     return tuple(warnings)
 
 
 def still_missing(request: Request, key: Key) -> tuple[str, ...]:
-    """What keeps a key unusable after a run that imported: as predicted, or as it was seen."""
+    """A warning when a key stays unusable after an import, predicted or read."""
     if request.state == "absent" or key.key_state != models.PENDING_IMPORT or not key.missing:
         return ()
     missing = ", ".join(entry.key_material_id for entry in key.missing)
-    return (f"the key {request.key_id} stays PendingImport: these materials are missing as well: {missing}",)
+    return (f"the key {request.key_id} stays PendingImport: it also lacks these materials: {missing}",)
 
 
 def _deletes_staged_of_primary(key: Key, steps: tuple[Step, ...]) -> bool:
@@ -179,17 +178,17 @@ def _deletes_staged_of_primary(key: Key, steps: tuple[Step, ...]) -> bool:
 def _unbelieved(request: Request, key: Key) -> str:
     return (
         f"the key {request.key_id} has the tag {models.RESTORE_STATE_TAG} ({key.restore_tag}), and nothing shows that "
-        "an import of this material left it in the last days; the key is not disabled because of it; disable it if it "
-        "should be Disabled, and take the tag off"
+        "an import of this material set it in the last days; this run ignores the tag and does not disable the key; "
+        "disable the key if it should be Disabled, and remove the tag"
     )
 
 
 def _unread(request: Request, key: Key, steps: tuple[Step, ...]) -> list[str]:
-    """What the plan does without having seen it."""
+    """A warning for a plan that could not read the tags."""
     unread = dict(key.unread)
     if "ListResourceTags" not in unread or not steps or request.state == "absent":
         return []
     code = unread["ListResourceTags"]
     return [
-        f"whether the key {request.key_id} was cut off on purpose is not known ({code}); allow kms:ListResourceTags"
+        f"it is not known whether the key {request.key_id} was cut off on purpose ({code}); allow kms:ListResourceTags"
     ]

@@ -34,7 +34,7 @@ def plan_absent(request: Request, key: Key, evidence: Evidence) -> Plan:
 def _current(key: Key) -> Plan:
     if key.key_state in _EMPTY_STATES:
         return Plan(skip_reason=key.key_state)
-    # Named explicitly on symmetric keys, so that a rotation in between cannot make it another one.
+    # On symmetric keys the ID is explicit, so that a rotation in the meantime cannot change the target.
     return _deleting(key, (key.current_key_material_id,))
 
 
@@ -46,7 +46,7 @@ def _named(request: Request, key: Key, key_material_id: str) -> Plan:
         )
     entry = key.material(key_material_id)
     if entry is None:
-        warning = f"the key {request.key_id} knows no material {key_material_id}; it is gone, or was never there"
+        warning = f"the key {request.key_id} has no material {key_material_id}; it was deleted, or never imported"
         return Plan(skip_reason=models.NOT_IMPORTED, warnings=(warning,))
     if not held(key, entry):
         return Plan(skip_reason=models.NOT_IMPORTED)
@@ -60,21 +60,21 @@ def _refused(request: Request, plan: Plan, key_material_id: str) -> Plan:
     sentence = (
         f"the key material {key_material_id} is NON_CURRENT; without it the whole key {request.key_id} becomes "
         "PendingImport, and nothing can be encrypted or decrypted with it, not even with the current material; keep "
-        "it, or use force if that is meant"
+        "it, or use force to delete it"
     )
     return Plan(steps=plan.steps, refusal=sentence, unavailable_seconds=plan.unavailable_seconds)
 
 
 def _cut_off(request: Request, key: Key) -> Plan:
-    """Delete all that may be there, and leave the mark that keeps it away.
+    """Delete every material that KMS may hold, and set the tag that prevents further imports.
 
-    The deletion of every permanent material is sent whatever was read: between the deletion and the import of a run
-    that is under way the key looks as empty as one that was cut off.
+    The deletion of every permanent material is always sent: between the deletion and the import of another run the key
+    looks as empty as one that was cut off.
     """
     if not key.symmetric:
         targets: list[Material | None] = [None]
     else:
-        # The current one first: from then on nothing can be done with the key.
+        # The current one first: without it the key is unusable.
         entries = [entry for entry in key.materials if entry.permanent or held(key, entry)]
         targets = [*sorted(entries, key=lambda entry: entry.key_material_state != models.CURRENT)] or [None]
     steps = [_sure_deletion(key, target) for target in targets]
@@ -91,7 +91,7 @@ def _cut_off(request: Request, key: Key) -> Plan:
 
 
 def _sure_deletion(key: Key, entry: Material | None) -> Step:
-    # Without a list, or in PendingDeletion without an ID, nothing tells whether the bytes are there.
+    # Without a list, or in PendingDeletion without an ID, nothing shows whether KMS holds the bytes.
     there = held(key, entry) if entry is not None else key.key_state != models.PENDING_IMPORT
     named = entry.key_material_id if entry is not None else None
     return Step("DeleteImportedKeyMaterial", "delete", named, changes=there)
@@ -105,14 +105,14 @@ def _cut_off_warnings(request: Request, key: Key) -> tuple[str, ...]:
     if key.key_state not in models.DELETION_STATES:
         return ()
     warning = (
-        f"the key {request.key_id} is {key.key_state} and takes no tag; should its deletion be cancelled, nothing "
-        "keeps its material from being imported again"
+        f"the key {request.key_id} is {key.key_state} and cannot get a tag; if its deletion is cancelled, nothing "
+        "prevents another import of its material"
     )
     return (warning,)
 
 
 def held(key: Key, entry: Material) -> bool:
-    """Whether the bytes may be there: in doubt yes, since deleting what is gone already harms nothing."""
+    """Whether KMS may hold the bytes. Deleting material that KMS does not hold is harmless."""
     return entry.loaded(key.now)
 
 
@@ -128,17 +128,17 @@ def _is_staged(key: Key, key_material_id: str | None) -> bool:
 
 
 def _proved_first(request: Request, key: Key, evidence: Evidence, plan: Plan) -> Plan:
-    """The caller gave the material too: it must be the one that is deleted, or it could not be restored from this."""
+    """The plan when the task also gives the material: it must be the material to delete, so that it can be restored."""
     lost = [step for step in plan.steps if step.operation == "DeleteImportedKeyMaterial" and step.changes]
     if not lost:
-        # Nothing is there that could be lost, and a proof by import would put into the key what is to be kept out.
+        # No material would be lost, and a proof by import would load material that must stay deleted.
         return plan
     target = lost[0].key_material_id
     if evidence.verdict == "mismatch" or (evidence.key_material_id and evidence.key_material_id != target):
         return Plan(
             steps=plan.steps,
-            refusal=f"the material given is not the one that the key {request.key_id} holds; after the deletion it "
-            "could not be restored from it; give the right one, none at all, or use force",
+            refusal=f"the material given is not the one that the key {request.key_id} holds, so it could not restore "
+            "the key after the deletion; give the right material, no material, or use force",
             unavailable_seconds=plan.unavailable_seconds,
         )
     if evidence.verdict == "match":
@@ -146,15 +146,13 @@ def _proved_first(request: Request, key: Key, evidence: Evidence, plan: Plan) ->
     if key.key_state in models.DELETION_STATES:
         return Plan(
             steps=plan.steps,
-            refusal=f"the key {request.key_id} is {key.key_state}, in which nothing proves that the material given is "
-            "the one it holds; leave the material out, or use force",
+            refusal=f"the key {request.key_id} is {key.key_state}, and in this state nothing proves that it holds the "
+            "material given; leave the material out, or use force",
             unavailable_seconds=plan.unavailable_seconds,
         )
     current = key.material(target)
     proof = existing_import(key, "prove", target, (current.expiration if current else key.expiration))
-    enabling = (
-        f"to prove the material, the Disabled key {request.key_id} is enabled until its deletion right afterwards",
-    )
+    enabling = (f"the proof of the material enables the Disabled key {request.key_id} until the material is deleted",)
     return Plan(
         steps=(proof, *plan.steps),
         refusal=plan.refusal,

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The plan for state current: the given material is the one that encrypts. Symmetric keys only. Pure.
+"""The plan for state current: the key encrypts with the given material. Symmetric keys only. Pure.
 
 Source: KMS Developer Guide, "Rotating imported key material"; KMS API Reference, RotateKeyOnDemand.
 """
@@ -33,7 +33,7 @@ SHORTEST_VALIDITY = timedelta(minutes=15)
 
 
 def plan_current(request: Request, key: Key, evidence: Evidence) -> Plan:
-    """Import as the first material, stage and rotate, go on with what an earlier run left, or nothing."""
+    """Import as the first material, stage and rotate, continue the work of an earlier run, or do nothing."""
     impossible = _impossible(request, key) or _not_the_named(request, key, evidence)
     if impossible:
         return Plan(refusal=impossible, forceable=False)
@@ -48,40 +48,40 @@ def plan_current(request: Request, key: Key, evidence: Evidence) -> Plan:
     plan = _staging(request, key, evidence) if entry is None else _rotating(request, key, entry, evidence)
     if plan.forceable:
         return replace(plan, refusal=plan.refusal or _spent(request, key))
-    # What KMS would refuse anyway is said first, unless it is to be tried all the same.
+    # A refusal that KMS would give anyway comes first, unless force tries it.
     return plan if request.force else replace(plan, refusal=_spent(request, key) or plan.refusal)
 
 
 def _not_the_named(request: Request, key: Key, evidence: Evidence) -> str | None:
-    """Why the bytes cannot be the material that the caller names. New bytes have no ID yet that could be named."""
+    """Why the bytes are not the material with the ID in the request, or None. New bytes have no ID yet."""
     named = request.key_material_id
     if named is None:
         return None
     if key.material(named) is None:
         return (
-            f"the key {request.key_id} has no material {named}; KMS gives new bytes their ID when they are imported; "
-            "leave key_material_id out to put these to work"
+            f"the key {request.key_id} has no material {named}; KMS assigns an ID to new bytes in the import; "
+            "leave key_material_id out to rotate to these bytes"
         )
     if evidence.verdict == "mismatch":
         return (
-            f"the material given is not {named}, which key_material_id names on the key {request.key_id}; nothing was "
-            "changed; give the bytes of that material, or leave key_material_id out to put these to work"
+            f"the material given is not {named}, the key_material_id for the key {request.key_id}; nothing was "
+            "changed; give the bytes of that material, or leave key_material_id out to rotate to these bytes"
         )
     return None
 
 
 def _seen(evidence: Evidence) -> bool:
-    """Whether the bytes themselves were compared. What only the caller says of them is no proof."""
+    """Whether the bytes were compared. An ID from the task is not a proof."""
     return evidence.verdict == "match" and evidence.method != "key_material_id"
 
 
 def _permanent(request: Request, key: Key, entry: Material, evidence: Evidence) -> Plan:
-    """Bytes that are current, or were: proved to be, or named to be by the caller."""
+    """The plan for bytes that are or were current, by a proof or by the ID in the request."""
     if entry.key_material_state != models.CURRENT:
         return Plan(refusal=_no_way_back(request, entry), forceable=False)
     if key.rotation_started is not None and key.staged is not None:
         return Plan(refusal=_on_its_way_out(request, entry, key.staged), forceable=False)
-    # Wrapped material is recognised by its name alone, since importing it at every run would prove no more.
+    # Wrapped material is recognised by its ID only; an import in every run would prove nothing more.
     if _seen(evidence) or request.offered == "wrapped":
         return recognised(request, key, entry, evidence)
     return proved(request, key, entry, evidence)
@@ -90,7 +90,7 @@ def _permanent(request: Request, key: Key, entry: Material, evidence: Evidence) 
 def _impossible(request: Request, key: Key) -> str | None:
     if not key.symmetric:
         return (
-            f"the {key.key_spec} key {request.key_id} keeps its one material for life; to put new bytes to work, make "
+            f"the {key.key_spec} key {request.key_id} keeps its one material for life; to use new bytes, create "
             "a new key and move the alias to it (strategy alias of the role byok.aws.kms_material_rotation)"
         )
     if key.replica:
@@ -102,7 +102,7 @@ def _no_way_back(request: Request, entry: Material) -> str:
     meant = "named" if request.key_material_id else "given"
     return (
         f"the material {meant} is {entry.key_material_id}, which was current on the key {request.key_id} before; KMS "
-        "does not rotate back to it; it still decrypts what it encrypted; give new bytes, or make a new key for these"
+        "does not rotate back to it; it still decrypts what it encrypted; give new bytes, or create a new key for these"
     )
 
 
@@ -115,12 +115,12 @@ def _on_its_way_out(request: Request, entry: Material, successor: Material) -> s
 
 
 def _never(request: Request, key: Key) -> str | None:
-    """Why KMS refuses every rotation of this key, so that force changes nothing about it."""
+    """Why KMS refuses every rotation of this key, also with force, or None."""
     if key.missing:
         missing = ", ".join(entry.key_material_id for entry in key.missing)
         return (
-            f"the key {request.key_id} misses material that it had ({missing}); KMS does not rotate it before that is "
-            "imported again (state present)"
+            f"the key {request.key_id} lacks material that it had ({missing}); KMS rotates it only after this material "
+            "is imported again (state present)"
         )
     if key.key_state == models.DISABLED or key.restore_state == models.DISABLED:
         return f"the key {request.key_id} is Disabled, and KMS rotates enabled keys only; enable it first"
@@ -128,11 +128,11 @@ def _never(request: Request, key: Key) -> str | None:
 
 
 def _spent(request: Request, key: Key) -> str | None:
-    """Why KMS would refuse one more rotation, by the limit that is known."""
+    """Why KMS would refuse another rotation because of its limit, or None."""
     if key.rotations_left == 0:
         return (
-            f"the {models.ON_DEMAND_ROTATION_LIMIT} on-demand rotations of the key {request.key_id} are used up; make "
-            "a new key and move the alias to it"
+            f"the {models.ON_DEMAND_ROTATION_LIMIT} on-demand rotations of the key {request.key_id} are used up; "
+            "create a new key and move the alias to it"
         )
     return None
 
@@ -156,8 +156,8 @@ def _staging(request: Request, key: Key, evidence: Evidence) -> Plan:
         delete = Step("DeleteImportedKeyMaterial", "delete", staged.key_material_id)
         refusal = (
             f"other material ({staged.key_material_id}) is staged on the key {request.key_id} and waits for its "
-            "rotation; rotate to that first, or use force to delete it; if it is the material given, name it with "
-            "key_material_id to have that proved"
+            "rotation; rotate to that first, or use force to delete it; if it is the material given, set "
+            "key_material_id to this ID to have that proved"
         )
         return _unless(_replicas_lack(request, key), Plan(steps=(delete, *steps), refusal=refusal))
     return _unless(_replicas_lack(request, key), Plan(steps=steps, refusal=_too_short(request, key, expiration)))
@@ -169,7 +169,7 @@ def _unless(never: str | None, plan: Plan) -> Plan:
 
 
 def _rotating(request: Request, key: Key, entry: Material, evidence: Evidence) -> Plan:
-    """Bytes that are staged already; that they are the ones is proved by an import before the rotation."""
+    """The plan for bytes that are already staged. An import before the rotation proves that they are the same."""
     plan = (recognised if _seen(evidence) else proved)(request, key, entry, evidence)
     if plan.refusal:
         return plan
@@ -189,8 +189,8 @@ def _too_short(request: Request, key: Key, expiration: Expiration | None) -> str
     if expiration.valid_to - key.now >= needed:
         return None
     return (
-        f"the material would expire {expiration.valid_to.isoformat()}, before the rotation of the key {request.key_id} "
-        "may be over; the whole key would become unusable then, old data included; give a later valid_to"
+        f"the material would expire {expiration.valid_to.isoformat()}, possibly before the end of the rotation of the "
+        f"key {request.key_id}; the whole key would become unusable then, also for old data; give a later valid_to"
     )
 
 
@@ -200,5 +200,5 @@ def _replicas_lack(request: Request, key: Key) -> str | None:
         return None
     return (
         f"replicas of the multi-Region key {request.key_id} ({', '.join(lacking)}) lack this material; KMS rotates "
-        "only when every one has it; use regions: all"
+        "only when every replica has it; use regions: all"
     )

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The plan for state present: the given material is imported, with the given expiry. Pure."""
+"""The plan for state present: KMS holds the given material, with the given expiry. Pure."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from ..key.models import Step
 
 
 def plan_present(request: Request, key: Key, evidence: Evidence) -> Plan:
-    """Import as the first material, import again as the existing one, or nothing."""
+    """Import as the first material, import again as the existing one, or do nothing."""
     if evidence.verdict == "mismatch":
         return Plan(steps=_blind(request, key, evidence), refusal=mismatch_sentence(request, key))
     if not key.symmetric:
@@ -39,7 +39,7 @@ def plan_present(request: Request, key: Key, evidence: Evidence) -> Plan:
 
 
 def _prepared(request: Request, key: Key, evidence: Evidence) -> Plan:
-    """A preparation brings back what is missing; KMS compares it then."""
+    """The plan for a preparation: import missing material, which KMS compares."""
     entry = key.material(evidence.key_material_id)
     if entry is not None:
         return Plan(steps=aligned(request, key, entry, evidence))
@@ -51,13 +51,13 @@ def _prepared(request: Request, key: Key, evidence: Evidence) -> Plan:
 
 def mismatch_sentence(request: Request, key: Key) -> str:
     way_out = (
-        "to put new bytes to work, rotate the key to them"
+        "to use new bytes, rotate the key to them"
         if key.symmetric
-        else "to put new bytes to work, make a new key and move the alias to it"
+        else "to use new bytes, create a new key and move the alias to it"
     )
     return (
-        f"the material given is not the one that belongs to the key {request.key_id}, which takes back only the bytes "
-        f"it had; give those, or, {way_out}"
+        f"the material given is not the one that belongs to the key {request.key_id}, which accepts only the bytes "
+        f"that it had; give those, or, {way_out}"
     )
 
 
@@ -74,7 +74,7 @@ def existing_import(
     expiration: Expiration | None,
     description: str | None = None,
 ) -> Step:
-    """An import that KMS accepts only for bytes the key has had. Only primaries take the type, the ID and a text."""
+    """An import that KMS accepts only for bytes that the key had. Only primary keys accept a type, an ID and a text."""
     named = key.symmetric and not key.replica
     return Step(
         "ImportKeyMaterial",
@@ -87,14 +87,14 @@ def existing_import(
 
 
 def is_loaded(key: Key, entry: Material) -> bool:
-    """The list may lag behind the state after an expiry: a PendingImport key without a visible gap has one."""
+    """Whether KMS holds this material. After an expiry the list can lag behind the key state PendingImport."""
     if key.key_state == models.PENDING_IMPORT and not key.missing and entry.permanent:
         return False
     return entry.loaded(key.now)
 
 
 def recognised(request: Request, key: Key, entry: Material, evidence: Evidence) -> Plan:
-    """The plan for bytes that are this material, as far as nothing else is to become of it."""
+    """The plan for bytes that are proved to be this material."""
     request, problem = lifetimes.for_existing(request, key, entry, is_loaded(key, entry))
     if problem:
         return Plan(refusal=problem, forceable=False)
@@ -102,12 +102,12 @@ def recognised(request: Request, key: Key, entry: Material, evidence: Evidence) 
 
 
 def aligned(request: Request, key: Key, entry: Material, evidence: Evidence) -> tuple[Step, ...]:
-    """The import that makes a known material what is asked for, or nothing when it is so already."""
+    """The import that gives known material the requested expiry and text, or nothing when it has them."""
     loaded = is_loaded(key, entry)
     expiration, differs = wanted_expiration(request, entry.expiration if loaded else None, key.now)
     description = new_description(request, key, entry, evidence)
     retext = request.description is not None and descriptions.split(entry.description)[0] != request.description
-    # KMS has just said which one it is; the fingerprint saves the next run the question.
+    # KMS has just identified the material; with the fingerprint the next run need not ask again.
     unmarked = evidence.method == "reimport" and descriptions.split(entry.description)[1] is None
     if loaded and not differs and not ((retext or unmarked) and not key.replica):
         return ()
@@ -116,15 +116,15 @@ def aligned(request: Request, key: Key, entry: Material, evidence: Evidence) -> 
 
 
 def new_description(request: Request, key: Key, entry: Material, evidence: Evidence) -> str | None:
-    """The text to send with a reimport; None when what KMS keeps is right already."""
+    """The description to send with a reimport, or None when the present one is right."""
     text, mark = descriptions.split(entry.description)
     wanted = text if request.description is None else request.description
     disabled = models.DISABLED in (key.key_state, key.restore_state)
-    # What an instant or another tool has set since is no lifetime to go by.
+    # An expiry from valid_to or from another tool is not a lifetime.
     lifetime = request.valid_for if request.sets_expiry else lifetimes.lifetime(entry, key.now)
     description = descriptions.compose(wanted, evidence.fingerprint or mark, disabled, lifetime)
     if description is not None and len(description) > descriptions.LONGEST_DESCRIPTION:
-        # Another tool's text that leaves no room is kept; the next run has to prove the material again.
+        # A text of another tool that leaves no room stays; the next run must prove the material again.
         return None
     return None if description == entry.description else description or ""
 
@@ -151,20 +151,20 @@ def _single(request: Request, key: Key, evidence: Evidence) -> Plan:
 
 def _unprovable(request: Request, key: Key) -> str:
     return (
-        f"the material could not be compared with what the {key.key_state} key {request.key_id} holds, and the only "
-        "proof left would enable the key; nothing was done; use force to have it proved by an import"
+        f"the material could not be compared with the material of the {key.key_state} key {request.key_id}, because "
+        "the only proof, an import, would enable the key; nothing was done; use force to prove it by an import"
     )
 
 
 def _unproved(request: Request, key: Key, evidence: Evidence) -> Plan:
-    """Material of another tool: KMS compares the bytes at a reimport, and the fingerprint is recorded with it."""
+    """The plan for material of another tool: a reimport compares the bytes and records the fingerprint."""
     named = request.key_material_id
-    # Whether KMS takes staged bytes again as existing ones is not known: a refusal changes nothing, and comes last.
+    # It is not known whether KMS accepts staged bytes as existing ones. They come last; a refusal changes nothing.
     unmarked = [entry for entry in key.materials if evidence.may_be(descriptions.split(entry.description)[1])]
     candidates = [entry for entry in key.materials if entry.key_material_id == named] if named else unmarked
     if request.offered == "wrapped":
         return _wrapped(request, key, evidence)
-    # What is missing first: bytes that are loaded need no import, and a key that is whole has nothing missing.
+    # Missing materials come first: loaded ones need no import.
     candidates.sort(
         key=lambda entry: (
             not entry.permanent,
@@ -176,7 +176,7 @@ def _unproved(request: Request, key: Key, evidence: Evidence) -> Plan:
     steps = [step for plan in plans for step in plan.steps]
     if not steps:
         return plans[0] if plans else Plan(refusal=mismatch_sentence(request, key), forceable=False)
-    # A replica takes no ID: one request serves for all candidates, and KMS finds the right one.
+    # A request to a replica has no ID: one request covers all candidates.
     alternatives = () if key.replica else tuple(steps[1:])
     return Plan(steps=(replace(steps[0], alternatives=alternatives),))
 
@@ -184,7 +184,7 @@ def _unproved(request: Request, key: Key, evidence: Evidence) -> Plan:
 def _wrapped(request: Request, key: Key, evidence: Evidence) -> Plan:
     if len(key.materials) > 1:
         return Plan(
-            refusal=f"the key {request.key_id} has several materials; say with key_material_id which one is wrapped",
+            refusal=f"the key {request.key_id} has several materials; set key_material_id to the one that is wrapped",
             forceable=False,
         )
     entry = key.materials[0] if key.materials else None
@@ -195,7 +195,7 @@ def _wrapped(request: Request, key: Key, evidence: Evidence) -> Plan:
 
 
 def proved(request: Request, key: Key, entry: Material, evidence: Evidence) -> Plan:
-    """The import by which KMS itself says whether the bytes are this material: it refuses all others."""
+    """The plan for an import as a proof: KMS accepts only the bytes of this material."""
     loaded = is_loaded(key, entry)
     request, problem = lifetimes.for_existing(request, key, entry, loaded)
     if problem:
@@ -207,7 +207,7 @@ def proved(request: Request, key: Key, entry: Material, evidence: Evidence) -> P
 
 
 def _blind(request: Request, key: Key, evidence: Evidence) -> tuple[Step, ...]:
-    """What force tries all the same; KMS has the last word."""
+    """The import that force tries nevertheless; KMS decides."""
     target = evidence.key_material_id or key.current_key_material_id
     entry = key.material(target)
     current = entry.expiration if entry else key.expiration

@@ -2,11 +2,11 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The plan for state reimported: delete and import the same material as one pair. Pure.
+"""The plan for state reimported: delete the material and import it again. Pure.
 
-What can go wrong with the import has to go wrong before the deletion. An import of the same bytes into an Enabled key
-interrupts nothing and shows at once that the material, the token and the permission to import are right. Of a
-preparation it proves the very blob and token that will be imported after the deletion.
+Every problem with the import must show before the deletion. An import of the same bytes into an Enabled key interrupts
+nothing and proves the material, the token and the permission to import. With a preparation it proves the same blob and
+token that are imported after the deletion.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ from .plan_present import new_description
 
 
 def plan_reimported(request: Request, key: Key, evidence: Evidence) -> Plan:
-    """Prove, delete, import. On a key that is empty already, only the import is left to do."""
+    """Prove, delete, import. A key that is already empty needs only the import."""
     if evidence.verdict == "mismatch":
         return Plan(refusal=mismatch_sentence(request, key), forceable=False)
     if key.never_imported:
@@ -40,21 +40,21 @@ def plan_reimported(request: Request, key: Key, evidence: Evidence) -> Plan:
     entry = _target(request, key, evidence)
     if entry is None:
         return Plan(
-            refusal=f"the key {request.key_id} has several materials, and which one this is cannot be seen; say so "
-            "with key_material_id",
+            refusal=f"the key {request.key_id} has several materials, and nothing shows which one this is; set "
+            "key_material_id",
             forceable=False,
         )
     if not entry.permanent:
         return Plan(
             refusal=f"the key material {entry.key_material_id} is staged on the key {request.key_id} and not in use; "
-            "deleting and importing it would do nothing",
+            "deleting and importing it would have no effect",
             forceable=False,
         )
     return _listed(request, key, entry, evidence)
 
 
 def _target(request: Request, key: Key, evidence: Evidence) -> Material | None:
-    """Which material the request means, or None when that cannot be told."""
+    """The material that the request means, or None when it is not known."""
     known = request.key_material_id or evidence.key_material_id
     if known:
         return key.material(known)
@@ -75,12 +75,12 @@ def _listed(request: Request, key: Key, entry: Material, evidence: Evidence) -> 
     if not loaded:
         return Plan(steps=(restore,))
     prove = existing_import(key, "prove", entry.key_material_id, entry.expiration, description)
-    plan = _pair(key, evidence, prove, restore, entry.key_material_id)
+    plan = _reimport(key, evidence, prove, restore, entry.key_material_id)
     if entry.key_material_state == models.NON_CURRENT and not request.key_material_id:
         return Plan(
             steps=plan.steps,
             refusal=f"the material given is {entry.key_material_id}, which is NON_CURRENT on the key {request.key_id}; "
-            "the whole key is unusable until it is back; name it with key_material_id if that is meant",
+            "the whole key is unusable until it is imported again; set key_material_id to this ID to do that",
             unavailable_seconds=plan.unavailable_seconds,
         )
     return plan
@@ -93,13 +93,13 @@ def _single(request: Request, key: Key, evidence: Evidence) -> Plan:
     if not loaded:
         return Plan(steps=(restore,))
     prove = existing_import(key, "prove", None, key.expiration)
-    return _pair(key, evidence, prove, restore, None)
+    return _reimport(key, evidence, prove, restore, None)
 
 
-def _pair(key: Key, evidence: Evidence, prove: Step, restore: Step, key_material_id: str | None) -> Plan:
+def _reimport(key: Key, evidence: Evidence, prove: Step, restore: Step, key_material_id: str | None) -> Plan:
     steps = [Step("DeleteImportedKeyMaterial", "delete", key_material_id), restore]
-    # What the caller or a file says of wrapped material proves nothing, and no other proof of it is possible than an
-    # import. That enables a Disabled key for a moment, so what is proved already is not proved again there.
+    # Only an import can prove wrapped material; its ID in the task or in a file proves nothing. An import enables a
+    # Disabled key for a moment, so material that is already proved is not proved again there.
     proved = evidence.verdict == "match" and evidence.method != "key_material_id"
     if key.enabled or not proved:
         steps.insert(0, prove)

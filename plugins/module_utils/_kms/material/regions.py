@@ -32,7 +32,7 @@ from ..service.pacing import interruption
 from .find import describe
 from .options import ALL_REGIONS
 from .options import KeyInput
-from .options import Stage
+from .options import PreparationFile
 from .results import Result
 from .results import combined
 from .run import KeyRun
@@ -85,7 +85,7 @@ class MultiRegionRun:
 
     connections: Connections
     key_input: KeyInput
-    stage: Stage | None = None
+    kept: PreparationFile | None = None
     members: list[KeyRun] = field(default_factory=list)
     _failure: AnsibleKMSError | None = None
 
@@ -100,7 +100,7 @@ class MultiRegionRun:
             problem = _problem(self.key_input, key, regions)
             if problem:
                 raise invalid(problem)
-            moved = self.stage.moved_problem(request.key_id, key) if self.stage else None
+            moved = self.kept.moved_problem(request.key_id, key) if self.kept else None
             if moved:
                 raise refused(moved)
         except AnsibleKMSError as error:
@@ -147,7 +147,7 @@ class MultiRegionRun:
             kms,
             key_input,
             Result(key_input.request.key_id, source=key_input.source),
-            self.stage,
+            self.kept,
             primary_steps=self._primary_steps(),
         )
         key_run.plan()

@@ -56,7 +56,7 @@ from .execute import wrapping_choice
 from .find import read_key
 from .find import read_tags
 from .options import KeyInput
-from .options import Stage
+from .options import PreparationFile
 from .plan import make_plan
 from .plan import state_refusal
 from .plan import still_missing
@@ -75,7 +75,7 @@ class KeyRun:
     kms: connection.Connection
     key_input: KeyInput
     result: Result
-    stage: Stage | None = None
+    kept: PreparationFile | None = None
     primary_steps: tuple[Step, ...] = ()
     executor: PlanExecutor | None = None
     finished: bool = False
@@ -93,7 +93,7 @@ class KeyRun:
     @property
     def paired(self) -> bool:
         """Whether a deletion will be followed by an import."""
-        return self.executor is not None and self.pending and self.executor.plan.pairs
+        return self.executor is not None and self.pending and self.executor.plan.reimports
 
     @property
     def preparing(self) -> Counter[str]:
@@ -101,7 +101,7 @@ class KeyRun:
         if self.executor is None:
             return Counter()
         plan = self.executor.plan
-        wraps = (plan.imports or plan.stages) and self.executor.wrapped is None
+        wraps = (plan.imports or plan.prepares) and self.executor.wrapped is None
         return Counter([*(["GetParametersForImport"] if wraps else []), *(step.operation for step in plan.preparing)])
 
     @property
@@ -143,7 +143,7 @@ class KeyRun:
         return read_tags(self.kms, self.key_input.request, key, acts, tuple(seals))
 
     def _find_evidence(self, key: Key, secret: Held | None) -> Evidence:
-        request, kept = self.key_input.request, self.stage
+        request, kept = self.key_input.request, self.kept
         if kept is None or kept.mode != "change":
             return find_evidence(self.kms, request, key, secret)
         prepared = kept.prepared.get(key.arn)

@@ -209,7 +209,7 @@ class ReplacementExecutor:
         taken = canary.take_patiently(self.kms, key, patience)
         if taken.verdict != "taken":
             return taken
-        proved = canary.prove(self.kms, key, canary.Wanted(key.arn, taken.canary, patience=patience))
+        proved = canary.prove(self.kms, key, canary.CanaryRequest(key.arn, taken.canary, patience=patience))
         if proved.verdict != "passed" or key.symmetric:
             return replace(proved, note=proved.note or taken.note)
         evidence = find_evidence(self.kms, self.key_input.request, key, self.secret)

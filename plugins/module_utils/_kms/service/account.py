@@ -2,8 +2,9 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The account in which the keys have to be, where the caller names it (expected_account): one way to notice that the
-credentials, the profile or the name are those of another environment.
+"""The option expected_account: the account in which the keys must be.
+
+It detects credentials, a profile or a key name of another environment.
 """
 
 from __future__ import annotations
@@ -28,35 +29,35 @@ _ACCOUNT_RE = re.compile(r"[0-9]{12}")
 def check_account(expected: str | None) -> str | None:
     """The value of the option. Raises AnsibleKMSError when it is no account ID."""
     if expected is not None and not _ACCOUNT_RE.fullmatch(expected):
-        raise invalid(f"expected_account is {expected}; an account ID has 12 digits, and has to be quoted in YAML")
+        raise invalid(f"expected_account is {expected}; an account ID has 12 digits and must be quoted in YAML")
     return expected
 
 
 def check_identifier(key_id: str, expected: str | None) -> None:
-    """Raises AnsibleKMSError for a key whose ARN alone says that it is in another account."""
+    """Raises AnsibleKMSError for a key whose ARN names another account."""
     named = arn_account(key_id)
     if expected and named and named != expected:
         raise _wrong(f"the ARN {key_id} names the account {named}", expected)
 
 
 def require_account(key_id: str, arn: str, expected: str | None) -> None:
-    """Raises AnsibleKMSError for a key of another account. arn: what KMS says of the key."""
+    """Raises AnsibleKMSError for a key of another account. arn: the ARN that KMS returned."""
     account = arn.split(":")[4]
     if expected and account != expected:
         raise _wrong(f"the key {key_id} is {arn}, of the account {account}", expected)
 
 
 def require_caller(arns: Iterable[str], expected: str | None, identify: Identify) -> None:
-    """Where there is no key yet: raises AnsibleKMSError when the credentials are those of another account.
+    """Raises AnsibleKMSError when the credentials belong to another account. Used before a key exists.
 
-    arns: keys or aliases that the account is known to have; only without any is STS asked.
+    arns: keys or aliases of the account, if any are known; without any, this calls STS.
     """
     if expected is None:
         return
     known = next(iter(arns), None)
     account = known.split(":")[4] if known else _caller(identify)
     if account != expected:
-        raise _wrong(f"the credentials are those of the account {account}", expected)
+        raise _wrong(f"the credentials belong to the account {account}", expected)
 
 
 def _caller(identify: Identify) -> str:
@@ -65,12 +66,12 @@ def _caller(identify: Identify) -> str:
         return str(guarded())
     except AnsibleKMSError as error:
         raise AnsibleKMSError(
-            f"expected_account is given, and STS did not tell the account of the credentials (GetCallerIdentity: "
-            f"{error.code}); nothing was done; leave expected_account out, or let the task reach STS",
+            f"expected_account is set, but STS did not return the account of the credentials (GetCallerIdentity: "
+            f"{error.code}); nothing was done; remove expected_account, or give the task access to STS",
             exception=error.exception,
         ) from None
 
 
 def _wrong(found: str, expected: str) -> AnsibleKMSError:
-    message = f"{found}, and expected_account is {expected}; nothing is done there; check the credentials and the name"
+    message = f"{found}, and expected_account is {expected}; nothing was done; check the credentials and the name"
     return AnsibleKMSError(message, code=WRONG_ACCOUNT)

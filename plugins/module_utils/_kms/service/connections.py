@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Connections to KMS in one account: a client and the buckets of each Region, made when they are first needed."""
+"""Connections to KMS in one account: each Region gets a client and a pacer when it is first needed."""
 
 from __future__ import annotations
 
@@ -23,9 +23,9 @@ Connect = Callable[[Optional[str]], Any]
 
 
 class Connections:
-    """Hands out connections. Quotas count per Region; a request to end is for all of them.
+    """Creates connections. Quotas apply per Region; a request to end applies to all Regions.
 
-    validate_certs: whether connect makes clients that check certificates.
+    validate_certs: whether the clients of connect validate certificates.
     """
 
     def __init__(
@@ -46,7 +46,7 @@ class Connections:
 
     def connection(self, key_id: str, region: str | None = None) -> Connection:
         """A connection for the calls on one key."""
-        # boto3's default session must not make two clients at once.
+        # boto3's default session is not thread-safe.
         with self._lock:
             place = region or self.region
             if place not in self._known:
@@ -56,6 +56,6 @@ class Connections:
 
     @property
     def warnings(self) -> tuple[str, ...]:
-        """What is to be said about the endpoints, each once."""
+        """The warnings about the endpoints, each once."""
         ways = [channel(client, self._validate_certs) for client, _pacer in self._known.values()]
         return tuple(dict.fromkeys(way.warning for way in ways if way.warning))

@@ -2,10 +2,10 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Who is at the other end: plaintext is wrapped only for a KMS that has proved to be KMS.
+"""Checks of the endpoint: material is wrapped only for an endpoint that is proved to be KMS.
 
-The answer to GetParametersForImport has the public key for which material is wrapped, and its sender can unwrap that.
-Nothing but the certificate of the endpoint (RFC 8446) tells KMS from anybody else.
+Material is wrapped with the public key from the answer to GetParametersForImport, so the sender of this answer can
+unwrap it. Only the certificate of the endpoint (RFC 8446) proves that the sender is KMS.
 """
 
 from __future__ import annotations
@@ -44,8 +44,8 @@ AWS_SUFFIXES = (
     "csp.hci.ic.gov",
     "api.aws.hci.ic.gov",
 )
-# KMS itself or a VPC endpoint for it. What customers have, such as load balancers and buckets, has names under the same
-# suffixes.
+# KMS itself or a VPC endpoint for it. Resources of customers, such as load balancers and buckets, have names with the
+# same suffixes.
 _KMS_HOST_RE = re.compile(
     r"(?:vpce-[a-z0-9-]+\.)?kms(?:-fips)?\.[a-z]+(?:-[a-z]+)+-[0-9]+\.(?:vpce\.)?(?P<suffix>[a-z0-9.-]+)"
 )
@@ -53,10 +53,10 @@ _KMS_HOST_RE = re.compile(
 
 @dataclass(frozen=True)
 class Channel:
-    """The way to an endpoint.
+    """The connection to an endpoint.
 
-    url: as the client uses it. checked: whether the certificate of an https endpoint has to be valid. read_by_proxy:
-    whether a proxy sees, and could change, what is sent.
+    url: as the client uses it. checked: whether the client validates certificates. read_by_proxy: whether a proxy can
+    read and change the traffic.
     """
 
     url: str
@@ -79,35 +79,35 @@ class Channel:
 
     @property
     def of_aws(self) -> bool:
-        """Whether the name of the host is one that only AWS can give to KMS."""
+        """Whether the host has a name that only AWS can assign, to KMS."""
         match = _KMS_HOST_RE.fullmatch(_split(self.url).hostname or "")
         return match is not None and match["suffix"] in AWS_SUFFIXES
 
     @property
     def problem(self) -> str | None:
-        """Why it could be anybody that answers, or None."""
+        """Why the endpoint is not proved to be KMS, or None."""
         scheme = _split(self.url).scheme
         if not self.checked:
-            return "validate_certs is false, so that no certificate proves who answers"
+            return "validate_certs is false, so no certificate proves that it is KMS"
         if self.read_by_proxy:
-            return "a proxy between here and there reads and could change what is sent"
+            return "a proxy reads the traffic and could change it"
         if scheme == "https" or (scheme == "http" and self.loopback):
             return None
-        return "no certificate proves who answers, since it is not https"
+        return "it is not https, so no certificate proves that it is KMS"
 
     @property
     def warning(self) -> str | None:
-        """That this is not AWS, unless it is this very machine."""
+        """A warning when the endpoint is neither in AWS nor on this machine."""
         if self.of_aws or self.loopback:
             return None
-        return f"the endpoint {self.shown} is not one of AWS; what is done there does not happen in AWS"
+        return f"the endpoint {self.shown} is not an endpoint of AWS; changes there do not happen in AWS"
 
 
 def _split(url: str) -> SplitResult:
     try:
         return urlsplit(url)
     except ValueError:
-        # Such as a bracket that is not closed: that is no https, no loopback and not AWS.
+        # For example an unclosed bracket: then it is neither https, nor loopback, nor AWS.
         return urlsplit("")
 
 
@@ -118,7 +118,7 @@ def channel(client: Any, validate_certs: bool) -> Channel:
 
 
 def _read_by_proxy(config: Any, url: str) -> bool:
-    """Whether botocore sends requests to a proxy, and not through a tunnel that the proxy only passes on (CONNECT)."""
+    """Whether botocore sends readable requests to a proxy, instead of a tunnel through it (CONNECT)."""
     proxies = get_environ_proxies(url) if config.proxies is None else config.proxies
     scheme = _split(url).scheme
     if not proxies.get(scheme):

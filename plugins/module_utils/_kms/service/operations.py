@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""One function per KMS call: a connection in, plain values out.
+"""One function per KMS call: it takes a connection and returns plain values.
 
 Source of every shape: KMS API Reference, one page per operation.
 """
@@ -79,9 +79,9 @@ def key_from_answer(answer: Answer, call: Call) -> Key:
 
 
 def pages(kms: Connection, operation: str, items: str, once: bool = False, **parameters: Any) -> list[Answer]:
-    """All items of an operation that answers in pages. botocore's paginators would go past pacing and retries.
+    """All items of an operation that answers in pages. botocore's paginators bypass pacing and retries.
 
-    once: no failed call is repeated, for a caller who has something more urgent to do.
+    once: do not repeat a failed call.
     """
     call = kms.call_once if once else kms.call
     found: list[Answer] = []
@@ -146,11 +146,11 @@ def import_request(
 
 
 def rotation_started(kms: Connection, arn: str) -> datetime | None:
-    """When the rotation on demand that runs now was started (GetKeyRotationStatus), or None."""
+    """When the on-demand rotation in progress was started (GetKeyRotationStatus), or None."""
     try:
         answer = kms.call("GetKeyRotationStatus", KeyId=arn)
     except AnsibleKMSError as error:
-        # What the service answered for this origin before mid-2025: no status.
+        # Before mid-2025 the service answered this for the origin EXTERNAL.
         if error.code == "UnsupportedOperationException":
             return None
         raise
@@ -168,7 +168,7 @@ def generate_mac(kms: Connection, arn: str, message: bytes, algorithm: str) -> b
 
 
 def list_keys(kms: Connection) -> list[str]:
-    """The ARNs of every key of the Region; ListKeys tells nothing else about them."""
+    """The ARNs of every key of the Region; ListKeys returns nothing else about them."""
     return [str(entry["KeyArn"]) for entry in pages(kms, "ListKeys", "Keys", Limit=1000)]
 
 
@@ -194,10 +194,10 @@ def get_tag(kms: Connection, arn: str, name: str) -> str | None:
     return get_tags(kms, arn).get(name)
 
 
-# The version that brought KeyMaterialId, ImportType and the list of materials.
+# The first version with KeyMaterialId, ImportType and the list of materials.
 BOTOCORE_FLOOR = "1.38.31"
 
-# How long after its creation a key may not be known everywhere in KMS yet.
+# For this time after its creation, parts of KMS may not know a key.
 YOUNG = timedelta(minutes=5)
 
 

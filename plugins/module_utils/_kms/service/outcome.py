@@ -24,7 +24,7 @@ from .texts import printable
 class Outcome:
     """What a module returns: the arguments of exit_json or, when failed, of fail_json.
 
-    msg and warnings reach a terminal as they are, and are made printable. Everything else does so as JSON or YAML.
+    msg and warnings are made printable, because they reach a terminal unchanged. All else is shown as JSON or YAML.
     """
 
     failed: bool

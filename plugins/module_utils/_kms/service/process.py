@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The process of a module: it ends only where its keys are safe, and leaves no image of its memory behind."""
+"""The process of a module: signals cannot end it while a key is unusable, and it writes no core dump."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _PR_SET_DUMPABLE = 4
 
 
 class Ending:
-    """A request to end the run, with its reason. May be made in a handler of a signal: its lock is reentrant."""
+    """A request to end the run, with its reason. A signal handler may set it: the lock is reentrant."""
 
     def __init__(self) -> None:
         self._condition = threading.Condition(threading.RLock())
@@ -45,16 +45,16 @@ class Ending:
         return self._reason is not None
 
     def wait(self, seconds: float) -> bool:
-        """Wait so long, or until there is a request. Whether there is one."""
+        """Wait for this time or until there is a request. Returns whether there is one."""
         with self._condition:
             return self._condition.wait_for(self.is_set, seconds)
 
 
 @contextmanager
 def attended() -> Iterator[Ending]:
-    """While this lasts, signals that would end the process ask for an end instead, and it leaves no core dump.
+    """Within this context, signals that would end the process request an end instead, and it writes no core dump.
 
-    Ctrl-Z does nothing: it could stop the process between a deletion and its import. A SIGHUP that is ignored, as by
+    Ctrl-Z has no effect: it could stop the process between a deletion and its import. A SIGHUP that is ignored, as with
     nohup, stays ignored.
     """
     without_core_dumps()
@@ -63,7 +63,7 @@ def attended() -> Iterator[Ending]:
     try:
         yield ending
     finally:
-        # The result has to be out before a signal can end the process again.
+        # Write the result before a signal can end the process again.
         with suppress(OSError, ValueError):
             sys.stdout.flush()
         for number, handler in before.items():
@@ -77,10 +77,10 @@ def _attend(ending: Ending) -> dict[signal.Signals, Any]:
 
 
 def without_core_dumps() -> None:
-    """From now on a crash of this process writes no image of its memory, where plaintext may be.
+    """From now on a crash of this process writes no core dump, which could hold plaintext.
 
-    The limit alone does not hold where the kernel hands core dumps to a program (core(5)); PR_SET_DUMPABLE does, and
-    keeps other processes of the same user from reading the memory. It is left out under a debugger or strace.
+    The limit alone has no effect when the kernel pipes core dumps to a program (core(5)). PR_SET_DUMPABLE works there,
+    and prevents other processes of the same user from reading the memory. It is not set under a debugger or strace.
     """
     with suppress(OSError, ValueError):
         _soft, hard = resource.getrlimit(resource.RLIMIT_CORE)
@@ -91,7 +91,7 @@ def without_core_dumps() -> None:
 
 
 def _traced() -> bool:
-    """Whether another process traces this one, as /proc tells (proc_pid_status(5))."""
+    """Whether another process traces this one (TracerPid in proc_pid_status(5))."""
     try:
         lines = Path("/proc/self/status").read_text().splitlines()
     except OSError:

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""How far a module call is, for those who wait for it."""
+"""The progress of a module call: how many keys are done and how long the others take."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from dataclasses import field
 
 from .pacing import Pacer
 
-# Where the action plugin, on the same machine, wants to be told.
+# The environment variable with the path of the file in which the action plugin reads the progress.
 ENVIRONMENT = "BYOK_AWS_PROGRESS_FILE"
 # How often the file is written at most, in seconds.
 _INTERVAL = 0.5
@@ -27,13 +27,13 @@ Operations = Mapping[str, int]
 
 
 def seconds_for(operations: Operations, pacer: Pacer) -> float:
-    """How long the quotas of KMS make these calls take at least. Different operations run side by side."""
+    """The shortest time, in seconds, that the quotas of KMS allow for these calls. Operations run in parallel."""
     return max((count / pacer.pace(operation) for operation, count in operations.items()), default=0.0)
 
 
 @dataclass(frozen=True)
 class Phase:
-    """A part of a module call: what each key costs in it, by position."""
+    """A part of a module call. costs: the calls of each key in it, by position."""
 
     name: str
     costs: Sequence[Operations]
@@ -41,9 +41,9 @@ class Phase:
 
 @dataclass
 class Progress:
-    """Counts what is done. All threads report to it; it writes a line into a file, from time to time.
+    """Counts the finished keys. All threads report to it; from time to time it writes a line into a file.
 
-    path: None when nobody wants to know.
+    path: None when no file is needed.
     """
 
     path: str | None
@@ -57,7 +57,7 @@ class Progress:
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     def begin(self, phase: Phase, later: Operations) -> None:
-        """A phase starts; after it come others with these calls."""
+        """Start a phase. later: the calls of all phases after it."""
         with self._lock:
             self.phase, self.later = phase, later
             self.done = self.failed = 0
@@ -65,7 +65,7 @@ class Progress:
         self._write(force=True)
 
     def finish(self, position: int, failed: bool) -> None:
-        """A key is through this phase."""
+        """A key has finished this phase."""
         with self._lock:
             self.done += not failed
             self.failed += failed
@@ -92,12 +92,12 @@ class Progress:
             try:
                 _put(self.path, self.line)
             except (OSError, ValueError):
-                # A comfort only: nothing depends on it.
+                # Progress is optional: nothing depends on it.
                 self.path = None
 
 
 def _put(path: str, line: str) -> None:
-    """Write a line into a file that is there and our own. Raises OSError otherwise; never waits, as a FIFO would."""
+    """Write a line into an existing regular file of this user. Raises OSError otherwise; never waits for a FIFO."""
     descriptor = os.open(path, os.O_WRONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_NOCTTY)
     try:
         status = os.fstat(descriptor)
@@ -110,7 +110,7 @@ def _put(path: str, line: str) -> None:
 
 
 def total(costs: Sequence[Operations]) -> Counter[str]:
-    """The calls of many keys together."""
+    """The calls of many keys in total."""
     calls: Counter[str] = Counter()
     for cost in costs:
         calls.update(cost)

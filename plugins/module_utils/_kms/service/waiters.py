@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Waiting for KMS to show a change: botocore's waiters, through amazon.aws, over our own paced reads."""
+"""Wait until KMS shows a change: botocore's waiters, through amazon.aws, with paced reads."""
 
 from __future__ import annotations
 
@@ -21,13 +21,13 @@ except ImportError:
 from .errors import TIMEOUT
 from .errors import AnsibleKMSError
 
-# Seconds between two looks. A rotation takes minutes on AWS, anything else usually one look.
+# Seconds between two reads. A rotation takes minutes on AWS; for other changes one read is usually enough.
 STATE_DELAY: float = 1
 ROTATION_DELAY: float = 3
 
 
 class KMSWaiterFactory(BaseWaiterFactory):
-    """botocore has no waiters for KMS. Each look answers whether the change is seen, and what is seen instead."""
+    """botocore has no waiters for KMS. Each read returns whether the change is visible, and the state that is."""
 
     @property
     def _waiter_model_data(self) -> dict[str, Any]:
@@ -45,18 +45,19 @@ class KMSWaiterFactory(BaseWaiterFactory):
 
 @dataclass(frozen=True)
 class Look:
-    """Stands where the waiter expects a client; describe_key is one look at the key."""
+    """Takes the place of the client of a waiter. describe_key: reads the key once."""
 
     meta: Any
     describe_key: Callable[..., dict[str, Any]]
 
 
 def wait_until_seen(
-    client: Any, look: Callable[[], dict[str, Any]], key: str, wanted: str, timeout: int, delay: float | None = None
+    client: Any, look: Callable[[], dict[str, Any]], key: str, expected: str, timeout: int, delay: float | None = None
 ) -> None:
-    """Look until the answer has Seen: true. The answer's text under Last says what was seen.
+    """Read until the answer has Seen: true. The answer has the visible state under Last.
 
-    timeout, delay: seconds. Raises AnsibleKMSError (code WaitTimeout) that says what was seen last.
+    expected: the state to wait for, for the message. timeout, delay: seconds.
+    Raises AnsibleKMSError (code WaitTimeout) with the state that was seen last.
     """
     waiter = KMSWaiterFactory().get_waiter(Look(client.meta, look), "change_is_seen")
     pause = STATE_DELAY if delay is None else delay
@@ -66,7 +67,7 @@ def wait_until_seen(
     except WaiterError as error:
         last = error.last_response.get("Last", "nothing") if isinstance(error.last_response, dict) else "nothing"
         hopeless = isinstance(error.last_response, dict) and error.last_response.get("Hopeless")
-        why = "that will not come by itself" if hopeless else f"not seen within {timeout} seconds"
+        why = "this will not happen without a new change" if hopeless else f"not seen within {timeout} seconds"
         raise AnsibleKMSError(
-            f"the key {key} should have become {wanted}; {why}; last seen: {last}", code=TIMEOUT
+            f"the key {key} should have become {expected}; {why}; last seen: {last}", code=TIMEOUT
         ) from None

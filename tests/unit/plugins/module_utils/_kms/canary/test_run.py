@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 from ansible_collections.byok.aws.plugins.module_utils._kms.canary import run as canary
-from ansible_collections.byok.aws.plugins.module_utils._kms.canary.run import Wanted
+from ansible_collections.byok.aws.plugins.module_utils._kms.canary.run import CanaryRequest
 from ansible_collections.byok.aws.plugins.module_utils._kms.canary.run import visit
 from ansible_collections.byok.aws.plugins.module_utils._kms.service.connection import Connection
 from botocore.exceptions import ClientError
@@ -51,7 +51,7 @@ def refused(code: str) -> ClientError:
 
 
 def seen(client: Client, **wanted: Any) -> dict[str, Any]:
-    return visit(Connection(client, KEY_ID), Wanted(KEY_ID, **{"patience": 0, **wanted}))
+    return visit(Connection(client, KEY_ID), CanaryRequest(KEY_ID, **{"patience": 0, **wanted}))
 
 
 @pytest.fixture(autouse=True)
@@ -67,9 +67,9 @@ RIGHT = {"Plaintext": b"x", "KeyMaterialId": "new"}
     ("answers", "verdict", "note"),
     [
         ([RIGHT], "passed", None),
-        ([{"Plaintext": b"z"}], "failed", "what was encrypted before decrypts to something else"),
-        ([refused("InvalidCiphertextException")], "failed", "what was encrypted before cannot be decrypted"),
-        ([refused("IncorrectKeyException")], "failed", "what was encrypted before cannot be decrypted"),
+        ([{"Plaintext": b"z"}], "failed", "data that was encrypted before decrypts to other data"),
+        ([refused("InvalidCiphertextException")], "failed", "data that was encrypted before cannot be decrypted"),
+        ([refused("IncorrectKeyException")], "failed", "data that was encrypted before cannot be decrypted"),
         ([refused("KMSInvalidStateException")], "failed", "KMSInvalidStateException"),
         ([refused("AccessDeniedException")], "skipped", "the credentials lack kms:Decrypt"),
         ([refused("DisabledException")], "skipped", "DisabledException"),
@@ -101,7 +101,7 @@ def test_a_key_that_settles_is_waited_for() -> None:
 def test_what_is_no_canary_fails(broken: dict[str, Any]) -> None:
     entry = seen(Client(decrypt=[RIGHT], verify=[{}]), canary={"kind": "none", **broken})
 
-    assert (entry["verdict"], entry["note"]) == ("failed", "what was given is no canary of this module")
+    assert (entry["verdict"], entry["note"]) == ("failed", "this is not a canary of this module")
 
 
 def test_the_material_of_new_data_may_come_late() -> None:
@@ -111,7 +111,7 @@ def test_the_material_of_new_data_may_come_late() -> None:
     # The challenge is random, so that only the first answer can be the right one; the others differ in their bytes.
     entry = seen(client, canary=TAKEN, expected_key_material_id="new", patience=30)
 
-    assert (entry["verdict"], entry["note"]) == ("failed", "what was encrypted before decrypts to something else")
+    assert (entry["verdict"], entry["note"]) == ("failed", "data that was encrypted before decrypts to other data")
 
 
 def test_a_signing_key_without_algorithms_shows_its_public_key() -> None:
@@ -162,7 +162,7 @@ def test_aliases_that_may_not_be_listed_are_none() -> None:
 def test_an_identifier_that_is_none_is_not_sent() -> None:
     client = Client()
 
-    entry = visit(Connection(client, "nonsense?"), Wanted("nonsense?"))
+    entry = visit(Connection(client, "nonsense?"), CanaryRequest("nonsense?"))
 
     assert entry["verdict"] == "skipped" and client.made == []
 

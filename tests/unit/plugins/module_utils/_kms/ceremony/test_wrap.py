@@ -171,7 +171,7 @@ def test_in_place(folder: Path) -> None:
         ({"public_key": b"\x30\x00"}, {}, "holds no public key"),
         ({"public_key": spki(2048)}, {}, "holds an RSA key of 2048 bits, though RSA_3072 was asked for"),
         ({"wrapping_algorithm": "RSA_AES_KEY_WRAP_SHA_256"}, {}, "wraps private keys only"),
-        ({"wrapping_algorithm": "SM2PKE"}, {}, "go together only"),
+        ({"wrapping_algorithm": "SM2PKE"}, {}, "need each other"),
         ({"key_spec": "HMAC_512"}, {}, "has 32 bytes; 64 bytes are needed"),
         ({"key_spec": "ECC_NIST_P384"}, {}, "is not an unencrypted PKCS#8 private key"),
         ({}, {"wrapping_key_fingerprint": "0" * 64}, "somebody has exchanged it"),

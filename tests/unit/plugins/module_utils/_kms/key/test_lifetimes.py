@@ -48,10 +48,10 @@ FOR_90 = descriptions.compose("", MARK_A, lifetime=90 * DAY)
 FOR_90_FOREIGN = descriptions.compose("", None, lifetime=90 * DAY)
 IN_90 = in_days(90)
 UNKNOWN, UNSEEN, WOULD_LAST, OVER = (
-    "for how long it was imported is not known (KMS",
-    "cannot be seen whether it expires",
+    "its lifetime is not known (KMS",
+    "its expiry is not known",
     "does not expire, but the current one does",
-    "has expired, and for how long",
+    "has expired, and its lifetime",
 )
 
 
@@ -89,7 +89,7 @@ def test_new_bytes(name, entry, expected, evidence, offered):
     plan = make_plan(request(state="current", offered=offered), key(entry), evidence)
     if isinstance(expected, str) and expected != "the longest":
         assert expected in str(plan.refusal)
-        for option in ("valid_for", "valid_to", f"expiration_model {NEVER}"):
+        for option in ("valid_for", "valid_to", f"expiration_model to {NEVER}"):
             assert option in str(plan.refusal)
         assert plan.steps == ()
         return

@@ -61,9 +61,9 @@ def test_the_default_is_the_strongest_that_kms_takes(key_spec):
     ("algorithm", "wrapping_key_spec", "said"),
     [
         ("SM2PKE", "SM2", "encrypted_key_material with its import_token"),
-        ("SM2PKE", "RSA_4096", "go together only"),
-        (SHA256, "SM2", "go together only"),
-        (HYBRID256, "SM2", "go together only"),
+        ("SM2PKE", "RSA_4096", "need each other"),
+        (SHA256, "SM2", "need each other"),
+        (HYBRID256, "SM2", "need each other"),
     ],
 )
 def test_sm2pke_is_for_wrapped_material(key_spec, algorithm, wrapping_key_spec, said):

@@ -119,7 +119,7 @@ def wrapped(**fields):
 
 def prepared(state="reimported", **fields):
     """The change with what an earlier run has kept; the file may say which material it is, and proves nothing."""
-    return request(state=state, offered="prepared", stage="change", **fields)
+    return request(state=state, offered="prepared", preparation="change", **fields)
 
 
 def own(letter_id=A, mark=OF_A, **fields):
@@ -258,7 +258,7 @@ ABSENT = [
             replace(ROTATED, key_state=one),
             do=("delete B", "delete A"),
             state=one,
-            warns=("takes no tag",),
+            warns=("cannot get a tag",),
             seconds=None,
         )
         for one in DELETION_STATES
@@ -269,7 +269,7 @@ ABSENT = [
         key(gone(own()), key_state="PendingDeletion"),
         do=("delete A",),
         state="PendingDeletion",
-        warns=("takes no tag",),
+        warns=("cannot get a tag",),
         skip="PendingDeletion",
     ),
     Row("all, HMAC", absent(all_materials=True), hmac_key(), do=("delete", "mark"), **GONE),
@@ -287,7 +287,7 @@ ABSENT = [
         hmac_key(key_state="PendingDeletion"),
         do=("delete",),
         state="PendingDeletion",
-        warns=("takes no tag",),
+        warns=("cannot get a tag",),
         seconds=None,
     ),
     # Custody first, where the material is given.
@@ -350,12 +350,12 @@ ABSENT = [
         do=("prove A", "delete B", "delete A", "mark"),
         **GONE,
     ),
-    Row("other material", proved(), key(own()), mismatch(), refusal=(ALIAS, "restored", "force")),
+    Row("other material", proved(), key(own()), mismatch(), refusal=(ALIAS, "could not restore", "force")),
     Row("other material, forced", proved(force=True), key(own()), mismatch(), do=("delete A",), **GONE),
-    Row("other material, RSA", proved(), rsa_key(), mismatch("public_key", None), refusal=(ALIAS, "restored")),
-    Row("old material", proved(), ROTATED, match(A), refusal=(ALIAS, "restored", "force")),
+    Row("other material, RSA", proved(), rsa_key(), mismatch("public_key", None), refusal=(ALIAS, "could not restore")),
+    Row("old material", proved(), ROTATED, match(A), refusal=(ALIAS, "could not restore", "force")),
     Row("named and proved", proved(key_material_id=B), ROTATED, match(B), do=("delete B",), **GONE),
-    Row("named, another proved", proved(key_material_id=C), STAGED, match(A), refusal=(ALIAS, "restored")),
+    Row("named, another proved", proved(key_material_id=C), STAGED, match(A), refusal=(ALIAS, "could not restore")),
     Row("named staged and proved", proved(key_material_id=C), STAGED, match(C), do=("delete C",)),
     Row("not current but proved", proved(key_material_id=A), ROTATED, match(A), refusal=(A, "NON_CURRENT")),
     Row(
@@ -1138,7 +1138,7 @@ def test_wrapped_material_of_the_only_one(wanted, found, expiration):
     [
         (key(own(), key_state=DISABLED), "is Disabled"),
         (key(own(), restore_state=DISABLED), "is Disabled"),
-        (OLD_GONE, "misses material"),
+        (OLD_GONE, "lacks material"),
         (key(own(), replica_regions=("eu-west-1",), multi_region_type="PRIMARY"), "lack this material"),
         (key(own(), staged(C), replica_regions=("eu-west-1",), multi_region_type="PRIMARY"), "lack this material"),
     ],
@@ -1158,7 +1158,7 @@ def test_what_is_missing_is_tried_before_what_is_loaded():
     ("found", "wanted", "said"),
     [
         (replace(STAGED, replica_regions=("us-east-1",), multi_region_type="PRIMARY"), C, "too"),
-        (replace(STAGED, replica_regions=("us-east-1",), multi_region_type="PRIMARY"), A, "untouched"),
+        (replace(STAGED, replica_regions=("us-east-1",), multi_region_type="PRIMARY"), A, "unchanged"),
     ],
 )
 def test_what_a_deletion_on_a_primary_key_touches(found, wanted, said):
@@ -1169,7 +1169,7 @@ def test_what_a_deletion_on_a_primary_key_touches(found, wanted, said):
 def test_what_the_key_does_not_know_is_absent():
     plan = make_plan(absent(key_material_id="d" * 64), key(own()))
     assert (plan.steps, plan.skip_reason) == ((), "PENDING_IMPORT")
-    assert "knows no material" in plan.warnings[0]
+    assert "has no material" in plan.warnings[0]
 
 
 # -- force -------------------------------------------------------------------------------------------------------------

@@ -80,11 +80,11 @@ GIVEN = {
 }
 CONDITIONS = ("enabled", "disabled", "older missing", "current missing", "rotating")
 
-NOT_IT = "is not {id}, which key_material_id names"
+NOT_IT = "is not {id}, the key_material_id for"
 NO_WAY_BACK = "does not rotate back to it"
 GIVEN_UP = "is being rotated from the material {id}"
 IS_DISABLED = "is Disabled, and KMS rotates enabled keys only"
-INCOMPLETE = "misses material that it had"
+INCOMPLETE = "lacks material that it had"
 WAIT = ()
 
 
@@ -208,7 +208,7 @@ def test_other_staged_material_may_be_the_one_given():
     found = a_key("enabled", unmarked=("C",))
     wanted = request(state="current")
     plan = make_plan(wanted, found, symmetric_evidence(wanted, found, BYTES["X"]))
-    assert C in str(plan.refusal) and "name it with key_material_id" in str(plan.refusal)
+    assert C in str(plan.refusal) and "key_material_id to this ID" in str(plan.refusal)
 
 
 def test_material_that_is_on_its_way_out_is_no_success_without_its_name_either():
@@ -231,4 +231,4 @@ def test_an_expiry_that_ends_before_a_rotation_is_refused(condition):
     found = a_key(condition)
     wanted = request(state="current", valid_to=NOW + HOUR / 12)
     plan = make_plan(wanted, found, symmetric_evidence(wanted, found, BYTES["C"]))
-    assert "before the rotation" in str(plan.refusal)
+    assert "before the end of the rotation" in str(plan.refusal)

@@ -113,7 +113,7 @@ def test_names_that_only_aws_gives(host):
 )
 def test_other_names_are_warned_about(host):
     url = f"https://user:secret@{host}:8443/kms/?key=1"
-    assert f"the endpoint https://{host}:8443/kms is not one of AWS" in Channel(url).warning
+    assert f"the endpoint https://{host}:8443/kms is not an endpoint of AWS" in Channel(url).warning
     assert "secret" not in Channel(url).warning
 
 

@@ -78,7 +78,9 @@ def test_timeout_says_what_was_seen_last(client, slept, timeout, delay, looks):
 
 def test_what_is_hopeless_is_not_waited_for(client, slept):
     look = Looks("PendingImport", "PendingDeletion", hopeless=("PendingDeletion",))
-    with pytest.raises(AnsibleKMSError, match=r"will not come by itself.*last seen: PendingDeletion") as caught:
+    with pytest.raises(
+        AnsibleKMSError, match=r"will not happen without a new change.*last seen: PendingDeletion"
+    ) as caught:
         wait_until_seen(client, look, ALIAS, "Enabled", 60)
     assert caught.value.code == TIMEOUT
     assert look.count == 2
