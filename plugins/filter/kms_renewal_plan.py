@@ -10,7 +10,7 @@ version_added: 1.0.0
 short_description: Which material is imported again into which key
 description:
   - Tells the playbook C(byok.aws.renew) what to import into which key, from what M(byok.aws.kms_imported_material_info)
-    found and from the material at hand.
+    found and from the given material.
   - This filter is private to the playbook; it can change, or go, in any release.
 author:
   - byok.aws maintainers (@byok-aws)

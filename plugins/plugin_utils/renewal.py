@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Which material is imported again into which key, from what expires soon and what material is at hand. Pure."""
+"""The renewals of a run: from the materials that expire soon and the given materials. Pure."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def plan(
 
     found: kms_keys of kms_imported_material_info. materials: by key ID, key ARN, alias or alias ARN, the options that
     give the material, or a list of them for a key with several. rounds: the values of keys, one call after the other,
-    because a call takes each key once. unknown: keys without material at hand. unread: keys that could not be read.
+    because a call takes each key once. unknown: keys without given material. unread: keys that could not be read.
     within, renewed: what is due, as a duration, and kms_keys of the calls that were made. left: the materials that are
     due, and that none of these calls was about: one for each that the key needs, and for which no bytes were given.
     """

@@ -4,7 +4,7 @@
 
 """The EXAMPLES of every plugin are run, in the order in which they stand, as one play each against the emulator.
 
-Whoever writes an example says in SETTINGS what it finds (keys, files, variables) and what comes of it. An example, or a
+For each example SETTINGS has the keys, files and variables that it needs, and the expected outcome. An example, or a
 name in one, of which nothing is said there fails. One substitution is made: files under /etc/byok lie in a temporary
 directory.
 """

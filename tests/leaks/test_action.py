@@ -363,7 +363,7 @@ def test_material_that_a_new_key_cannot_take_stays_on_the_controller(action, nam
     [
         ({"key_material": "secret"}, True, True),
         ({"keys": [{"key_id": "alias/y", "key_material": "secret"}]}, True, True),
-        # The process of whoever calls the plugin in another way is none of its business.
+        # The plugin leaves the process of any other caller alone.
         ({"key_material": "secret"}, False, False),
         ({"key_material_file": "/etc/byok/material"}, True, False),
     ],

@@ -60,7 +60,7 @@ PLACES: list[tuple[str, dict[str, Any]]] = [
 
 @pytest.fixture(scope="module")
 def odd(secret) -> dict[str, str]:
-    """Key material as people have it at hand."""
+    """Key material in the forms that people have."""
     pem = materials.private_key("ECC_NIST_P256", "planted misplaced").private_bytes(
         materials.serialization.Encoding.PEM,
         materials.serialization.PrivateFormat.PKCS8,

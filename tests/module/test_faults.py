@@ -88,7 +88,7 @@ def kinds(operation: str) -> tuple[str, ...]:
 
 
 def may_fail_at_once(case: Case, calls: list[str], position: int, kind: str) -> bool:
-    """A final answer ends the run, as long as nothing has been deleted or enabled that only going on can mend."""
+    """A final answer ends the run, unless only a further call can repair a deletion or an enabled key."""
     operation = calls[position]
     if kind in TRANSIENT or (kind in TOKEN and case.given):
         return False
@@ -113,7 +113,7 @@ def test_once(quick: Lab, case: Case, tally: Callable[[str], None]) -> None:
             nth = calls[: position + 1].count(operation)
             quick.emulator.faults([{"operation": operation, "nth": nth, "times": 1, **fault(kind)}])
             result = task(quick, case, key_id, wait_timeout=20)
-            # A run that waited for less looks than the first has not met the fault; whoever looks now must not.
+            # A run with fewer reads than the first has not met the fault; the reads of this test must not meet it.
             quick.emulator.faults([])
             where = f"{kind} at {operation} {nth}: {result['msg']}"
             if result.get("failed"):

@@ -82,7 +82,7 @@ def test_a_thousand_keys_converge_under_quotas_and_faults(
 
 
 def under_load(lab: Lab, **options: Any) -> dict[str, Any]:
-    """A task under quotas and faults. Whoever looks afterwards is spared them."""
+    """A task under quotas and faults. The reads of the test do not meet them."""
     lab.emulator.config(request_quotas=RATES)
     lab.emulator.faults(faults())
     result = lab.run(request_rates=RATES, **options)

@@ -145,9 +145,9 @@ def test_a_rotation_that_leaves_a_replica_out_is_refused_by_the_plan(lab: Lab) -
         ({"regions": ["eu-north-1"]}, "is in us-east-1, eu-west-1, ap-southeast-2, and not in eu-north-1"),
         ({"regions": [WEST], "state": "current"}, "in the Region of its primary key, us-east-1"),
         ({"regions": [WEST], "key_material_description": "x"}, "set on the primary key"),
-        ({"regions": ["all", WEST]}, "all stands alone"),
+        ({"regions": ["all", WEST]}, "all must be the only element"),
         ({"regions": [WEST, WEST]}, "twice"),
-        ({"regions": ["Ireland"]}, "Ireland is no Region"),
+        ({"regions": ["Ireland"]}, "Ireland is not a Region"),
     ],
 )
 def test_regions_that_cannot_be_meant(lab: Lab, options: dict[str, Any], said: str) -> None:

@@ -253,7 +253,7 @@ PLAN_SIGN_OFF = [
         "statements": [
             "The keys in this plan are those of the change reference, and no other.",
             "The owners of the systems that use these keys know the predicted time in which each cannot be used.",
-            "The material is in custody, and whoever runs this can reach it should an import have to be repeated.",
+            "The material is in custody, and the operator can reach it if an import has to be repeated.",
         ],
     },
 ]
@@ -406,7 +406,7 @@ def failed():
     denied["proof"] = {"method": "reimport", "verdict": "mismatch", "material_id": None}
     denied["error"] = {
         "code": "IncorrectKeyMaterialException",
-        "message": "The bytes at hand are not those that the key holds. Nothing was deleted.",
+        "message": "The given bytes are not those that the key holds. Nothing was deleted.",
         "heal_command": None,
     }
     return report(keys)

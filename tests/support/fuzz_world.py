@@ -113,7 +113,7 @@ def _rarely() -> st.SearchStrategy[bool]:
 
 
 class VirtualTime:
-    """Time for the modules in which nobody waits: whoever sleeps moves the clock of KMS on."""
+    """Time for the modules without real waiting: a sleep moves the clock of KMS."""
 
     def __init__(self, lab: Lab) -> None:
         self._lab = lab

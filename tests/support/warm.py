@@ -185,7 +185,7 @@ def _reap(options: int) -> None:
 def _attend(
     connection: socket.socket, request: bytes, descriptors: list[int], run: Callable[[list[str]], object]
 ) -> None:
-    """Run what was asked for in a child, and send its exit status. Whoever hangs up ends it."""
+    """Run what was asked for in a child, and send its exit status. A closed connection ends it."""
     child = os.fork()
     if child == 0:
         connection.close()

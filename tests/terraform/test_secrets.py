@@ -74,7 +74,7 @@ def test_the_material_is_nowhere(life):
         assert project.planted.find(one.stdout, "stdout") + project.planted.find(one.stderr, "stderr") == []
         assert one.watcher.sightings == set()
         assert not one.watcher.overflowed
-        # With env the material is in the environment, where whoever chose that has put it, and in no argument.
+        # With env the material is in the environment, where the user has put it, and in no argument.
         places = {sighting.where for sighting in one.processes.sightings}
         assert places <= ({"the environ of a process"} if way == "env" else set())
     for name in ("home", "tmp", "work"):

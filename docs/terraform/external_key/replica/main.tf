@@ -25,7 +25,7 @@ resource "aws_kms_replica_external_key" "this" {
   }
 }
 
-# A change of the version has reached the replica from the primary key by then; what is left is the first import.
+# A change of the version has reached the replica from the primary key by then; only the first import remains.
 module "material" {
   source = "../../imported_key_material"
 

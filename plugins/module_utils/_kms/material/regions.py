@@ -206,7 +206,7 @@ class MultiRegionRun:
         if failed:
             raise refused(
                 f"the rotation was not started, because the import failed in {', '.join(failed)}; the new material is "
-                "staged in the other Regions; run the task again once that is mended"
+                "staged in the other Regions; remove the cause and run the task again"
             )
 
     @property

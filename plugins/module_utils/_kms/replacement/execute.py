@@ -249,7 +249,7 @@ class ReplacementExecutor:
         self._execute(self._key_request(key.arn), Found(key), KeyPlan(steps), moved)
 
     def _resolve(self, aliases: Sequence[str]) -> None:
-        """Whoever asks for an alias gets the new key."""
+        """Move each alias to the new key."""
         if self.key_input.request.wait:
             for alias in aliases:
                 self._wait_for(alias)

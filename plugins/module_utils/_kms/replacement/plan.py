@@ -213,7 +213,7 @@ def _alias_refusal(key_input: ReplacementInput, old: Party, new: Party | None) -
         )
     if key_input.aliases is None and not movable(old, new) and not (new and new.aliases):
         return (
-            f"the key {name} has no alias, so that there is nothing to move to a new key; whoever uses it names it by "
+            f"the key {name} has no alias, so that there is nothing to move to a new key; its users name it by "
             "its key ID, and has to be told another; give it an alias first"
         )
     left = [alias for alias in old.aliases if alias not in _moves(key_input, old, new)]

@@ -46,7 +46,7 @@ def combined(components: Sequence[Component]) -> bytes:
 
 
 def _require_parts(components: Sequence[Component]) -> None:
-    """No component is without effect: whoever has all the others would have the key."""
+    """No component is without effect: otherwise the holders of all others would have the key."""
     seen: dict[bytes, str] = {}
     for one in components:
         if not any(one.content):

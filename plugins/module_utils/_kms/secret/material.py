@@ -148,7 +148,7 @@ def read_file(path: str, loose: bool) -> bytes:
 def check(content: bytes, key_spec: str, key: str, region: str = "") -> Secret:
     """Material for the key spec, in the form that KMS takes; private keys become PKCS#8 DER (RFC 5208).
 
-    Raises AnsibleKMSError with what is wrong and how to mend it.
+    Raises AnsibleKMSError with the problem and how to fix it.
     """
     if key_spec in specs.RAW_LENGTHS:
         return _check_raw(content, key_spec, key, region)

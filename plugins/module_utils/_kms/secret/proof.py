@@ -65,7 +65,7 @@ def symmetric_evidence(request: Request, key: Key, secret: Held | None) -> Evide
     if found is not None and named in (None, found):
         return Evidence("match", "fingerprint", found, own)
     meant = [mark for one, mark in marks.items() if named in (None, one)]
-    # Bytes that are another of the key's materials are not the one named, whoever imported that.
+    # Bytes of another material of the key are not the named material, also if another tool imported that one.
     if found is not None or (secret.reads_every_mark and meant and all(mark is not None for mark in meant)):
         return Evidence("mismatch", "fingerprint", named, own)
     return Evidence(fingerprint=own, reads_every_mark=secret.reads_every_mark)

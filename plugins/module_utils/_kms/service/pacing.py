@@ -130,7 +130,7 @@ class Bucket:
     def take(self, sleep: Callable[[float], object] | None = None) -> None:
         """Wait for the next turn. sleep: another way to wait, which may end early.
 
-        Whoever waits does so in the queue, and is given no turn ahead: a throttle slows down all who come after it.
+        Callers wait in a queue, and get no slot in advance: a throttle slows down all later callers.
         """
         with self._queue:
             now = self.now()

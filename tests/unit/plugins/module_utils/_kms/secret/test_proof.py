@@ -96,7 +96,7 @@ def test_symmetric_evidence(found, evidence):
             key(old(A, description=own), material(B, description=other)),
             Evidence("mismatch", "fingerprint", B, OWN_MARK),
         ),
-        # Whoever imported the one that it has to be: these bytes are another.
+        # The mark of the named material does not matter: these bytes are another material.
         (B, key(old(A, description=own), material(B)), Evidence("mismatch", "fingerprint", B, OWN_MARK)),
         (B, key(old(A, description=other), material(B)), UNKNOWN),
     ],

@@ -153,7 +153,7 @@ def fixture_client(monkeypatch):
         for name, value in environment.items():
             monkeypatch.setenv(name, value)
         session = botocore.session.Session()
-        # With credentials at hand nobody is asked for any, not even through a proxy.
+        # With given credentials no service is asked for any, not even through a proxy.
         return session.create_client(
             "kms",
             region_name="eu-central-1",

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""No text of AWS, and none of whoever named a key or a file, makes a terminal do something."""
+"""No text from AWS, and no name of a key or a file, can control a terminal."""
 
 from __future__ import annotations
 
