@@ -26,11 +26,25 @@ def snippets(language: str) -> list[str]:
     return [textwrap.dedent(found) for found in re.findall(pattern, GUIDE, re.MULTILINE)]
 
 
+def documentation(file: Path) -> dict[str, Any]:
+    """The YAML under the name DOCUMENTATION, in a module or in the class of a documentation fragment."""
+    tree = ast.parse(file.read_text(encoding="utf-8"))
+    (text,) = [
+        node.value
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Assign) and [getattr(one, "id", "") for one in node.targets] == ["DOCUMENTATION"]
+    ]
+    found: dict[str, Any] = yaml.safe_load(ast.literal_eval(text))
+    return found
+
+
 def options_of(module: str) -> set[str]:
-    tree = ast.parse((ROOT / "plugins" / "modules" / f"{module}.py").read_text(encoding="utf-8"))
-    texts = {node.targets[0].id: node.value for node in tree.body if isinstance(node, ast.Assign)}  # type: ignore[attr-defined]
-    documented = yaml.safe_load(ast.literal_eval(texts["DOCUMENTATION"]))
-    return {*documented["options"], "tags", "region"}
+    """The options of a module, with those of our own documentation fragments."""
+    documented = documentation(ROOT / "plugins" / "modules" / f"{module}.py")
+    own = re.compile(r"byok\.aws\.(\w+)")
+    fragments = [found[1] for name in documented["extends_documentation_fragment"] if (found := own.fullmatch(name))]
+    shared = [documentation(ROOT / "plugins" / "doc_fragments" / f"{fragment}.py")["options"] for fragment in fragments]
+    return {*documented["options"], *(option for options in shared for option in options), "tags", "region"}
 
 
 TASKS: list[dict[str, Any]] = [
