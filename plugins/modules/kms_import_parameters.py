@@ -72,7 +72,7 @@ options:
     description:
       - Allows things that the module otherwise refuses to protect the material.
       - V(loose_file) - read a bundle that is there, and on which group or others have a permission.
-      - V(unverified_endpoint) - accept a wrapping key from an endpoint although no certificate proves that it is KMS. Whoever sends a
+      - V(unverified_endpoint) - accept a wrapping key from an endpoint although no certificate proves that it is KMS. The sender of a
         wrapping key can unwrap the material.
     type: list
     elements: str

@@ -110,7 +110,7 @@ options:
     description:
       - The fingerprint that the wrapping key must have, 64 hexadecimal digits, as RV(kms_keys[].wrapping_key_fingerprint) of
         M(byok.aws.kms_import_parameters) tells it. Blanks and colons between the digits do not matter.
-      - Get it by another way than the bundle. Whoever exchanges the wrapping key on the way can unwrap the material.
+      - Get it by another way than the bundle. A person who replaces the wrapping key on the way can unwrap the material.
     type: str
   allow:
     description:
