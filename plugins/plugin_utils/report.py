@@ -13,18 +13,16 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from datetime import timezone
 from typing import Any
 
 from ansible_collections.byok.aws.plugins.module_utils._kms.key import models
-from ansible_collections.byok.aws.plugins.module_utils._kms.key.facts import in_order
+from ansible_collections.byok.aws.plugins.module_utils._kms.key.models import StepRecord
+from ansible_collections.byok.aws.plugins.module_utils._kms.key.outage import outage
+from ansible_collections.byok.aws.plugins.module_utils._kms.service.errors import CONNECTION
 from ansible_collections.byok.aws.plugins.module_utils._kms.service.texts import printable_parts
-from ansible_collections.byok.aws.plugins.plugin_utils.rotation import DELETE
 from ansible_collections.byok.aws.plugins.plugin_utils.rotation import IMPORT
-from ansible_collections.byok.aws.plugins.plugin_utils.rotation import PREPARING
-from ansible_collections.byok.aws.plugins.plugin_utils.rotation import ROTATE
 from ansible_collections.byok.aws.plugins.plugin_utils.rotation import STATES
 from ansible_collections.byok.aws.plugins.plugin_utils.rotation import Attempt
 from ansible_collections.byok.aws.plugins.plugin_utils.rotation import Facts
@@ -38,8 +36,6 @@ from ansible_collections.byok.aws.plugins.plugin_utils.rotation import trouble
 from ansible_collections.byok.aws.plugins.plugin_utils.rotation import unproved
 
 SCHEMA = 1
-# Codes after which it is not known whether KMS carried the call out.
-_UNCLEAR = ("ConnectionFailure", "KMSInternalException", "DependencyTimeoutException")
 _CANARY_KINDS = {
     "ENCRYPT_DECRYPT": "encrypt",
     "GENERATE_VERIFY_MAC": "mac",
@@ -272,124 +268,40 @@ def _replacement(track: Track, check_mode: bool) -> dict[str, Any] | None:
 # -- operations --------------------------------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True)
-class _Sent:
-    """A changing call of an attempt, or one that a plan has, in one Region."""
-
-    operation: str
-    region: str
-    about: str | None
-    call: Mapping[str, Any]
-
-
 def _planned_operations(track: Track) -> list[dict[str, Any]]:
-    if not track.to_do or track.plan is None:
-        return []
-    found = [
-        [_Sent(str(name), _region(track, part), _about(track, part, str(name)), {}) for name in _names(part)]
-        for part in track.plan.parts
-    ]
-    planned = in_order(found, lambda one: one.operation)
-    nothing = dict.fromkeys(("started_at", "started_epoch", "finished_at", "finished_epoch", "request_id"))
-    return [
-        {
-            "operation": one.operation,
-            "region": one.region,
-            "purpose": _why(track, planned, number),
-            **nothing,
-            "outcome": "planned",
-            "key_material_id": one.about,
-        }
-        for number, one in enumerate(planned)
-    ]
-
-
-def _names(part: Attempt) -> list[str]:
-    return [str(name) for name in part.entry.get("operations") or []]
+    return [_operation(one) for one in _steps([track.plan])] if track.to_do and track.plan else []
 
 
 def _operations(track: Track) -> list[dict[str, Any]]:
     """Every changing call of every attempt, in the order in which they were sent."""
-    sent = [one for attempt in track.attempts for one in _sent(track, attempt)]
-    return [_call(one, _why(track, sent, number)) for number, one in enumerate(sent)]
+    return [_operation(one) for one in _steps(track.attempts) if one.sent]
 
 
-def _sent(track: Track, attempt: Attempt) -> list[_Sent]:
-    found = [
-        _Sent(name, _region(track, part), _about(track, part, name), call)
-        for part in attempt.parts
-        for name, call in _changing_calls(part)
-    ]
-    return sorted(found, key=lambda one: float(one.call["started"])) if attempt.regions else found
+def _steps(attempts: Sequence[Attempt]) -> list[StepRecord]:
+    return [StepRecord(**one) for attempt in attempts for one in attempt.entry.get("steps") or []]
 
 
-def _changing_calls(part: Attempt) -> list[tuple[str, Mapping[str, Any]]]:
-    calls = part.entry.get("calls") or []
-    return [(str(call["operation"]), call) for call in calls if call["operation"] != PREPARING]
-
-
-def _region(track: Track, part: Attempt) -> str:
-    named = track.arn.split(":")
-    return part.region or (named[3] if len(named) > 3 else "unknown")
-
-
-def _call(sent: _Sent, purpose: str | None) -> dict[str, Any]:
-    call = sent.call
-    lost = call["outcome"] == "ConnectionFailure"
-    started, finished = float(call["started"]), float(call["finished"])
+def _operation(step: StepRecord) -> dict[str, Any]:
+    answered = step.finished is not None and step.error_code != CONNECTION
     return {
-        "operation": sent.operation,
-        "region": sent.region,
-        "purpose": purpose,
-        "started_at": iso(started),
-        "started_epoch": started,
-        "finished_at": None if lost else iso(finished),
-        "finished_epoch": None if lost else finished,
-        "outcome": {"Success": "succeeded", "ConnectionFailure": "lost"}.get(call["outcome"], "failed"),
-        "request_id": call.get("request_id") or None,
-        "key_material_id": sent.about,
+        "operation": step.operation,
+        "region": step.region,
+        "purpose": step.purpose,
+        "started_at": None if step.started is None else iso(step.started),
+        "started_epoch": step.started,
+        "finished_at": iso(step.finished) if step.finished is not None and answered else None,
+        "finished_epoch": step.finished if answered else None,
+        "outcome": _answer(step, answered),
+        "request_id": step.request_id,
+        "key_material_id": step.key_material_id,
     }
 
 
-_REPLACING = {
-    "CreateKey": "create",
-    "TagResource": "link",
-    "UpdateAlias": "move",
-    "ScheduleKeyDeletion": "schedule",
-}
-
-
-def _why(track: Track, sent: Sequence[_Sent], number: int) -> str | None:
-    """What a call was for."""
-    named = _REPLACING.get(sent[number].operation) if track.strategy == "alias" else None
-    return named or _purpose(sent, number)
-
-
-def _purpose(sent: Sequence[_Sent], number: int) -> str | None:
-    """What a call was for, by what came before and after it in its Region; a rotation is one of all Regions."""
-    name, region = sent[number].operation, sent[number].region
-    earlier = [one.operation for one in sent[:number] if one.region == region]
-    later = [one.operation for one in sent[number + 1 :] if one.region == region or one.operation == ROTATE]
-    if name == IMPORT and DELETE not in earlier:
-        if DELETE in later:
-            return "prove"
-        return "stage" if ROTATE in later else "import"
-    return {
-        IMPORT: "stage" if ROTATE in later else "import",
-        DELETE: "delete",
-        ROTATE: "rotate",
-        "DisableKey": "disable",
-        "TagResource": "remember",
-        "UntagResource": "forget",
-    }.get(name)
-
-
-def _about(track: Track, attempt: Attempt, name: str) -> str | None:
-    """The material that a call was about. On the way to other material, a deletion is that of a third one."""
-    if name not in (IMPORT, DELETE, ROTATE) or (name == DELETE and track.strategy != "reimport"):
-        return None
-    found = attempt.entry.get("key_material_id")
-    return str(found) if found else None
+def _answer(step: StepRecord, answered: bool) -> str:
+    """What came back of a call: a report calls lost what was not answered, whether it was carried out or not."""
+    if step.sent and not answered:
+        return models.LOST
+    return models.FAILED if step.outcome == models.LOST else step.outcome
 
 
 # -- when it could not be used -----------------------------------------------------------------------------------------
@@ -432,57 +344,21 @@ def _outage(track: Track, check_mode: bool) -> dict[str, Any]:
 
 
 def _outage_in(track: Track, check_mode: bool) -> dict[str, Any]:
-    """From the request to delete to the answer to the import: at most that long the key could not be used."""
+    """Of the key in one Region. What was not usable before was not interrupted."""
     if check_mode:
         planned = track.plan.entry.get("unavailable_seconds") if track.plan and track.to_do else 0.0
         return {"unavailable_seconds": planned, **_NOT_INTERRUPTED}
-    if track.before.get("key_state") != models.ENABLED or not _was_deleted(track):
-        # What was not usable before was not interrupted; of a run that gave no account nothing is known.
+    usable = track.before.get("key_state") == models.ENABLED
+    found = outage(_steps(track.attempts), usable, track.unusable)
+    if found is None:
+        # Of a run that gave no account nothing else is known.
         return {"unavailable_seconds": None if track.unusable else 0.0, **_NOT_INTERRUPTED}
-    return _span(_cut(track), _restored(track, _operations(track)))
-
-
-def _was_deleted(track: Track) -> bool:
-    if track.strategy != "reimport":
-        return False
-    return any(one.deleted for one in track.attempts) or (track.unusable and _cut(track) is not None)
-
-
-def _cut(track: Track) -> float | None:
-    """When the first request to delete was sent that KMS may have carried out."""
-    sent = [
-        float(call["started"])
-        for one in track.attempts
-        for call in one.entry.get("calls") or []
-        if call["operation"] == DELETE and call["outcome"] in ("Success", *_UNCLEAR)
-    ]
-    return sent[0] if sent else None
-
-
-def _restored(track: Track, operations: Sequence[Mapping[str, Any]]) -> float | None:
-    """When the import was answered that ended it; when its answer was lost, when that was known at the latest."""
-    cut = _cut(track)
-    imports = [
-        one for one in operations if one["operation"] == IMPORT and cut is not None and one["started_epoch"] >= cut
-    ]
-    answered = [float(one["finished_epoch"]) for one in imports if one["outcome"] == "succeeded"]
-    if answered or track.unusable or not imports:
-        return answered[0] if answered else None
-    return max(
-        float(call["finished"])
-        for one in track.attempts
-        for call in one.entry.get("calls") or []
-        if call["operation"] == IMPORT
-    )
-
-
-def _span(start: float | None, end: float | None) -> dict[str, Any]:
     return {
-        "unavailable_seconds": None if start is None or end is None else round(end - start, 4),
-        "unavailable_from": None if start is None else iso(start),
-        "unavailable_from_epoch": start,
-        "unavailable_to": None if end is None else iso(end),
-        "unavailable_to_epoch": end,
+        "unavailable_seconds": found.seconds,
+        "unavailable_from": iso(found.started),
+        "unavailable_from_epoch": found.started,
+        "unavailable_to": None if found.finished is None else iso(found.finished),
+        "unavailable_to_epoch": found.finished,
     }
 
 

@@ -112,10 +112,12 @@ def test_once(quick: Lab, case: Case, tally: Callable[[str], None]) -> None:
             key_id = aged(quick, case)
             nth = calls[: position + 1].count(operation)
             quick.emulator.faults([{"operation": operation, "nth": nth, "times": 1, **fault(kind)}])
+            before = quick.mark()
             result = task(quick, case, key_id, wait_timeout=20)
             # A run with fewer reads than the first has not met the fault; the reads of this test must not meet it.
             quick.emulator.faults([])
             where = f"{kind} at {operation} {nth}: {result['msg']}"
+            assert_steps_are_the_calls(quick, before, result, where)
             if result.get("failed"):
                 assert may_fail_at_once(case, calls, position, kind), where
                 assert_left_in_order(quick, case, key_id, result, calls[:position], where)
@@ -127,6 +129,23 @@ def test_once(quick: Lab, case: Case, tally: Callable[[str], None]) -> None:
             quick.emulator.reset()
             quick.emulator.config(rotation_seconds=0.2)
             tally("single faults")
+
+
+def assert_steps_are_the_calls(lab: Lab, before: int, result: dict[str, Any], where: str) -> None:
+    """Every changing call that KMS saw is a step, and one that KMS carried out is never told as failed."""
+    seen = [call for call in lab.emulator.calls()[before:] if call["operation"] in CHANGING]
+    sent = [step for step in result["steps"] if step["outcome"] != "planned"]
+    calls = [call for call in result["calls"] if call["operation"] in CHANGING]
+    assert [(one["operation"], one["started"]) for one in sent] == [(one["operation"], one["started"]) for one in calls]
+    carried_out = [call["operation"] for call in seen if call["outcome"] == "Success"]
+    told = [step["operation"] for step in sent if step["outcome"] in ("succeeded", "lost")]
+    assert all(told.count(one) >= carried_out.count(one) for one in carried_out), where
+    assert result["operations"] == [step["operation"] for step in sent if step["outcome"] == "succeeded"], where
+    answered = {call["request_id"]: call for call in seen}
+    known = [step for step in sent if step["request_id"]]
+    assert all(answered[step["request_id"]]["operation"] == step["operation"] for step in known), where
+    refused = [step for step in known if step["outcome"] == "failed"]
+    assert all(answered[step["request_id"]]["outcome"] != "Success" for step in refused), where
 
 
 def assert_left_in_order(
@@ -160,6 +179,7 @@ def test_for_good(quick: Lab, case: Case, tally: Callable[[str], None]) -> None:
                 quick.emulator.config(rotation_seconds=0.2)
                 continue
             where = f"{kind} at {operation} {nth}: {result['msg']}"
+            assert_steps_are_the_calls(quick, before, result, where)
             state = quick.kms_state_past_faults(key_id)
             if not result.get("failed"):
                 # The call was carried out although its answer never came, or it was dispensable: a proof, a tag.

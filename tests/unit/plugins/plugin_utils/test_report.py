@@ -29,6 +29,7 @@ from ansible_collections.byok.aws.tests.unit.plugins.module_utils._kms.runs impo
 from ansible_collections.byok.aws.tests.unit.plugins.module_utils._kms.runs import facts
 from ansible_collections.byok.aws.tests.unit.plugins.module_utils._kms.runs import in_regions
 from ansible_collections.byok.aws.tests.unit.plugins.module_utils._kms.runs import look
+from ansible_collections.byok.aws.tests.unit.plugins.module_utils._kms.runs import planned
 from ansible_collections.byok.aws.tests.unit.plugins.module_utils._kms.runs import result
 from ansible_collections.byok.aws.tests.unit.plugins.module_utils._kms.runs import shown
 
@@ -295,8 +296,8 @@ def test_every_changing_call_stands_there_in_order() -> None:
     assert told == [
         ("ImportKeyMaterial", "prove", "succeeded", A),
         ("DeleteImportedKeyMaterial", "delete", "succeeded", A),
-        ("ImportKeyMaterial", "import", "failed", A),
-        ("ImportKeyMaterial", "import", "succeeded", A),
+        ("ImportKeyMaterial", "restore", "failed", A),
+        ("ImportKeyMaterial", "restore", "succeeded", A),
     ]
     assert key["operations"][0]["request_id"] == "ImportKeyMaterial-1"
     assert key["operations"][0]["started_at"] == "2030-03-17T17:46:51.000Z"
@@ -323,7 +324,7 @@ def test_a_plan_has_calls_without_times() -> None:
         "remember",
         "prove",
         "delete",
-        "import",
+        "restore",
         "disable",
         "forget",
     ]
@@ -331,19 +332,53 @@ def test_a_plan_has_calls_without_times() -> None:
     assert all(one["started_at"] is one["finished_epoch"] is one["request_id"] is None for one in key["operations"])
 
 
+@pytest.mark.parametrize("check_mode", [False, True])
 @pytest.mark.parametrize(
     ("operations", "purposes"),
     [
         (ROTATION, ["stage", "rotate"]),
+        (ROTATION, ["refresh", "rotate"]),
         (("ImportKeyMaterial",), ["import"]),
-        (("DeleteImportedKeyMaterial", *ROTATION), ["delete", "stage", "rotate"]),
+        (("ImportKeyMaterial",), ["renew"]),
+        (("ImportKeyMaterial", "DeleteImportedKeyMaterial", *ROTATION), ["try", "delete", "stage", "rotate"]),
+        (("TagResource", "UntagResource"), ["mark", "lift"]),
     ],
 )
-def test_purposes_of_a_rotation(operations: tuple[str, ...], purposes: list[str]) -> None:
-    key = the_key(strategy="on_demand", attempts=[result(entry(operations=operations, calls=calls(*operations)))])
+def test_purposes_are_those_of_the_steps(operations: tuple[str, ...], purposes: list[str], check_mode: bool) -> None:
+    told = entry(operations=operations, calls=[] if check_mode else calls(*operations), purposes=purposes)
+    state = {"preflight": result(told)} if check_mode else {"attempts": [result(told)]}
+
+    key = the_key(strategy="on_demand", check_mode=check_mode, **state)
 
     assert [one["purpose"] for one in key["operations"]] == purposes
-    assert key["unavailable_seconds"] == 0.0
+    assert check_mode or key["unavailable_seconds"] == 0.0
+
+
+def test_what_was_not_reached_was_not_sent() -> None:
+    failed = entry(operations=(), calls=calls(f"{PAIR[0]} {DENIED}"), error=error())
+    failed["steps"] += planned(*PAIR[1:])
+
+    assert [one["outcome"] for one in the_key(attempts=[result(failed)])["operations"]] == ["failed"]
+
+
+@pytest.mark.parametrize(
+    ("outcome", "code", "told"),
+    [
+        ("succeeded", None, "succeeded"),
+        ("succeeded", LOST, "lost"),
+        ("lost", LOST, "lost"),
+        ("lost", "KMSInternalException", "failed"),
+        ("failed", DENIED, "failed"),
+    ],
+    ids=["answered", "seen afterwards", "not answered", "not clear", "refused"],
+)
+def test_what_came_back_of_a_call(outcome: str, code: str | None, told: str) -> None:
+    made = entry(calls=calls(PAIR[0]))
+    made["steps"][0].update(outcome=outcome, error_code=code)
+
+    (call,) = the_key(attempts=[result(made)])["operations"]
+
+    assert (call["outcome"], call["finished_at"] is None) == (told, told == "lost")
 
 
 # -- when it could not be used -----------------------------------------------------------------------------------------
@@ -367,6 +402,16 @@ def spans(attempts: list[dict[str, Any]], before: str = "Enabled", after: str = 
         ([result(entry(calls=calls(*PAIR)))], "Disabled", "Disabled", (0.0, None, None)),
         ([result(entry(operations=PAIR[2:], calls=calls(PAIR[2])))], "PendingImport", "Enabled", (0.0, None, None)),
         ([result(DOWN)], "Enabled", "PendingImport", (None, 11, None)),
+        (
+            # Nothing was heard of the deletion, and the rescue found the key empty.
+            [
+                result(entry(operations=PAIR[:1], error=error(), calls=calls(PAIR[0], f"{PAIR[1]} {LOST}"))),
+                result(entry(operations=PAIR[2:], calls=calls(PAIR[2], at=30), purposes=["restore"])),
+            ],
+            "Enabled",
+            "Enabled",
+            (19.5, 11, 30.5),
+        ),
         (
             [result(DOWN), result(entry(operations=PAIR[2:], calls=calls(PAIR[2], at=30)))],
             "Enabled",
@@ -398,6 +443,7 @@ def spans(attempts: list[dict[str, Any]], before: str = "Enabled", after: str = 
         "was not usable",
         "was empty",
         "still down",
+        "rescued after a lost deletion",
         "rescued",
         "answers lost",
         "throttled",
@@ -571,16 +617,16 @@ def test_calls_stand_there_as_they_were_sent_with_region_and_purpose() -> None:
         ("eu-central-1", "prove"),
         ("eu-west-1", "prove"),
         ("eu-central-1", "delete"),
-        ("eu-central-1", "import"),
+        ("eu-central-1", "restore"),
         ("eu-west-1", "delete"),
-        ("eu-west-1", "import"),
+        ("eu-west-1", "restore"),
     ]
     assert [one["unavailable_seconds"] for one in key["regions"]] == [1.25, 1.5]
     assert (key["unavailable_seconds"], key["unavailable_from_epoch"]) == (1.5, START + 30)
 
 
 def test_a_plan_has_the_order_of_a_run() -> None:
-    home, west = entry(operations=ROTATION), entry(operations=ROTATION[:1])
+    home, west = entry(operations=ROTATION), entry(operations=ROTATION[:1], purposes=["stage"])
 
     key = the_key(preflight=result(in_regions(home, west)), check_mode=True, strategy="on_demand")
 
@@ -617,6 +663,7 @@ def test_a_key_in_one_region_has_no_list_of_regions() -> None:
 
 # -- a key in the place of another -------------------------------------------------------------------------------------
 
+SWAPPING = ("create", "link", "import", "move")
 SWAP = ("CreateKey", "TagResource", "ImportKeyMaterial", "UpdateAlias")
 NEW = {"new_key_id": "new", "new_key_arn": arn("new"), "new_key_state": "Enabled", "aliases": ["alias/one"]}
 
@@ -624,7 +671,10 @@ NEW = {"new_key_id": "new", "new_key_arn": arn("new"), "new_key_state": "Enabled
 def replaced(check_mode: bool = False, **other: Any) -> dict[str, Any]:
     """The key in the report of a run that has replaced it."""
     canary = {"kind": "mac", "verdict": "passed", "note": None}
-    done = entry(operations=SWAP, calls=calls(*SWAP), canary=canary, **{**NEW, "rolled_back": False, **other})
+    made = {"operations": SWAP, "calls": calls(*SWAP), "purposes": SWAPPING}
+    if check_mode:
+        del made["calls"]
+    done = entry(**made, canary=canary, **{**NEW, "rolled_back": False, **other})
     after = [shown("Disabled", new_key={"key_id": "new", "aliases": ["alias/one"], **shown(current=B)})]
     seen = result(entry(operations=(), key_state="Disabled"), before=after)
     state = {"preflight": result(done, after=after)} if check_mode else {"attempts": [result(done)], "verified": seen}

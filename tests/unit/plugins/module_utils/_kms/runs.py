@@ -48,9 +48,63 @@ def calls(*operations: str, at: float = 10.0, took: float = 0.5) -> list[dict[st
     return made
 
 
+PURPOSES = {
+    "CreateKey": "create",
+    "DeleteImportedKeyMaterial": "delete",
+    "DisableKey": "disable",
+    "RotateKeyOnDemand": "rotate",
+    "TagResource": "remember",
+    "UntagResource": "forget",
+    "UpdateAlias": "move",
+}
+UNCLEAR = (LOST, "KMSInternalException", "DependencyTimeoutException")
+
+
+def planned(*operations: str, region: str = "eu-central-1") -> list[dict[str, Any]]:
+    """The steps with these operations, not reached yet: a reimport, a rotation, or what belongs to either."""
+    steps = []
+    for number, operation in enumerate(operations):
+        rotates, deleted = "RotateKeyOnDemand" in operations, "DeleteImportedKeyMaterial" in operations[:number]
+        imports = "stage" if rotates else "restore" if deleted else "prove"
+        steps.append(
+            {
+                "operation": operation,
+                "purpose": PURPOSES.get(operation, imports),
+                "region": region,
+                "key_material_id": A if operation in (*PAIR, *ROTATION) else None,
+                "request_id": None,
+                "started": None,
+                "finished": None,
+                "outcome": "planned",
+                "error_code": None,
+                "key_state": "PendingImport" if operation == PAIR[1] and not rotates else "Enabled",
+            }
+        )
+    return steps
+
+
+def sent(made: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """The steps with these calls."""
+    changing = [one for one in made if one["operation"] != "GetParametersForImport"]
+    steps = planned(*(one["operation"] for one in changing))
+    for step, call in zip(steps, changing):
+        code = None if call["outcome"] == "Success" else call["outcome"]
+        outcome = "lost" if code in UNCLEAR else "failed" if code else "succeeded"
+        kept = {name: call[name] for name in ("request_id", "started", "finished")}
+        step.update(kept, outcome=outcome, error_code=code)
+    return steps
+
+
 def entry(name: str = "one", operations: tuple[str, ...] = PAIR, **other: Any) -> dict[str, Any]:
-    """An entry of kms_keys."""
+    """An entry of kms_keys. purposes: those of its steps, where they are others than those of a plain reimport."""
+    made = other.get("calls", [])
+    steps = sent(made) if made else planned(*operations)
+    for step, purpose in zip(steps, other.pop("purposes", ())):
+        step["purpose"] = purpose
     return {
+        "requested_key_id": name,
+        "warnings": [],
+        "steps": steps,
         "key_id": name,
         "key_arn": arn(name),
         "key_spec": "SYMMETRIC_DEFAULT",
@@ -68,7 +122,7 @@ def entry(name: str = "one", operations: tuple[str, ...] = PAIR, **other: Any) -
 
 
 def error(message: str = "it failed", code: str = DENIED, heal: str | None = None) -> dict[str, Any]:
-    return {"code": code, "message": message + (f"; to heal it: {heal}" if heal else ""), "heal_command": heal}
+    return {"key_id": "one", "code": code, "message": message, "heal_command": heal}
 
 
 HOME, WEST = "eu-central-1", "eu-west-1"
@@ -79,7 +133,10 @@ def in_regions(home: dict[str, Any], west: dict[str, Any], **other: Any) -> dict
     parts = [{"region": region, **one} for region, one in ((HOME, home), (WEST, west))]
     for one in parts:
         one["key_arn"] = str(one["key_arn"]).replace(HOME, one["region"])
-    return {**home, "changed": home["changed"] or west["changed"], "regions": parts, **other}
+        one["steps"] = [{**step, "region": one["region"]} for step in one["steps"]]
+    steps = [step for one in parts for step in one["steps"]]
+    steps.sort(key=lambda step: (step["started"] or START, step["operation"] == "RotateKeyOnDemand"))
+    return {**home, "changed": home["changed"] or west["changed"], "steps": steps, "regions": parts, **other}
 
 
 def by_region(home: Any, west: Any) -> dict[str, Any]:
