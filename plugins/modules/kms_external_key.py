@@ -364,11 +364,93 @@ request_ids:
   type: list
   elements: str
   sample: [1a2b3c4d-0000-1111-2222-333344445555]
+requested_key_id:
+  description: The key as the task named it.
+  returned: always
+  type: str
+  sample: alias/payments
+warnings:
+  description: The warnings about this key.
+  returned: always
+  type: list
+  elements: str
+  sample: []
+steps:
+  description:
+    - Every attempt at a changing call, in the order of the requests, then the steps that were not reached. In check mode, all
+      steps of the plan.
+    - RV(operations) and RV(request_ids) are those of the steps that succeeded, and in check mode those of the plan.
+  returned: always
+  type: list
+  elements: dict
+  contains:
+    operation:
+      description: The API operation.
+      type: str
+      returned: always
+      sample: ImportKeyMaterial
+    purpose:
+      description:
+        - V(create), V(name) for a new alias, V(move) for an alias of another key, V(replicate), V(enable), V(disable), V(schedule) and
+          V(cancel deletion), V(describe) for the description, V(set policy), V(tag) and V(untag).
+      type: str
+      returned: always
+      sample: restore
+    region:
+      description: The Region of the call.
+      type: str
+      returned: always
+      sample: us-east-1
+    key_material_id:
+      description: The material of the call, as far as it is known. Symmetric keys only.
+      type: str
+      returned: always
+      sample: 123456789012345678901234567890123456789012345678901234567890abcd
+    request_id:
+      description: The request ID, to look up in Amazon CloudTrail. Not set for a call without an answer.
+      type: str
+      returned: always
+      sample: 1a2b3c4d-0000-1111-2222-333344445555
+    started:
+      description: When the request went out, in seconds since the epoch. Not set for a planned step.
+      type: float
+      returned: always
+      sample: 1893456000.1
+    finished:
+      description:
+        - When the answer came in, in seconds since the epoch. For a call without an answer, when the module stopped waiting for it.
+        - Not set for a planned step.
+      type: float
+      returned: always
+      sample: 1893456000.2
+    outcome:
+      description:
+        - V(planned) for a step that was not reached, and for every step in check mode.
+        - V(succeeded) when KMS carried out the call, also when only a later read shows that.
+        - V(failed) when KMS refused the call.
+        - V(lost) when it is not known whether KMS carried out the call.
+      type: str
+      returned: always
+      sample: succeeded
+    error_code:
+      description: The error code of AWS for a call without success, or V(ConnectionFailure) for a call without an answer.
+      type: str
+      returned: always
+      sample: null
+    key_state:
+      description: The state of the key after a call that KMS carries out, as far as it is known.
+      type: str
+      returned: always
+      sample: Enabled
 error:
   description: What went wrong.
   returned: always
   type: dict
   contains:
+    key_id:
+      description: The key that the error is about, as the task named it.
+      type: str
+      returned: on failure
     code:
       description: The error code of AWS, or V(InvalidInput), V(RefusedByPlan), V(WrongAccount), V(WaitTimeout), V(ConnectionFailure).
       type: str
@@ -387,6 +469,10 @@ error:
       returned: on failure
     request_id:
       description: The request ID of the call that failed.
+      type: str
+      returned: on failure
+    heal_command:
+      description: Not used.
       type: str
       returned: on failure
 kms_keys:

@@ -587,7 +587,8 @@ kms_keys:
       sample: PendingImport
     unavailable_seconds:
       description:
-        - How long the key could not be used because of this task; in check mode, as predicted.
+        - How long the key could not be used because of this task, in seconds; from the request of the deletion to the answer of the
+          import. In check mode, as predicted from the latest read, two round trips to KMS.
         - Not set when the key stays unusable, or when the task failed before the time was known.
       returned: always
       type: float
@@ -643,11 +644,99 @@ kms_keys:
         - region: eu-central-1
           key_state: Enabled
           operations: [ImportKeyMaterial, RotateKeyOnDemand]
+    requested_key_id:
+      description: The key as the task named it.
+      returned: always
+      type: str
+      sample: alias/payments
+    warnings:
+      description: The warnings about this key.
+      returned: always
+      type: list
+      elements: str
+      sample: []
+    steps:
+      description:
+        - Every attempt at a changing call, in the order of the requests, then the steps that were not reached. In check mode, all
+          steps of the plan.
+        - RV(kms_keys[].operations) and RV(kms_keys[].request_ids) are those of the steps that succeeded, and in check mode those of the plan.
+        - RV(kms_keys[].calls) has the same attempts, and C(GetParametersForImport) besides.
+      returned: always
+      type: list
+      elements: dict
+      contains:
+        operation:
+          description: The API operation.
+          type: str
+          returned: always
+          sample: ImportKeyMaterial
+        purpose:
+          description:
+            - V(import) for a first import, V(prove) to prove the material by an import, V(restore) for material that was missing, V(renew) for
+              an import with another expiry or description, V(refresh) for the same with staged material, V(stage) for new material, V(try) to
+              find out whether material is new while other material is staged.
+            - V(rotate) for a rotation, V(delete) for a deletion, V(take back) for the deletion of material that was imported while somebody
+              cut the key off.
+            - V(disable) to disable the key again, V(remember) and V(forget) for the tag that says so, V(mark) and V(lift) for the tag of a
+              cut-off.
+          type: str
+          returned: always
+          sample: restore
+        region:
+          description: The Region of the call.
+          type: str
+          returned: always
+          sample: us-east-1
+        key_material_id:
+          description: The material of the call, as far as it is known. Symmetric keys only.
+          type: str
+          returned: always
+          sample: 123456789012345678901234567890123456789012345678901234567890abcd
+        request_id:
+          description: The request ID, to look up in Amazon CloudTrail. Not set for a call without an answer.
+          type: str
+          returned: always
+          sample: 1a2b3c4d-0000-1111-2222-333344445555
+        started:
+          description: When the request went out, in seconds since the epoch. Not set for a planned step.
+          type: float
+          returned: always
+          sample: 1893456000.1
+        finished:
+          description:
+            - When the answer came in, in seconds since the epoch. For a call without an answer, when the module stopped waiting for it.
+            - Not set for a planned step.
+          type: float
+          returned: always
+          sample: 1893456000.2
+        outcome:
+          description:
+            - V(planned) for a step that was not reached, and for every step in check mode.
+            - V(succeeded) when KMS carried out the call, also when only a later read shows that.
+            - V(failed) when KMS refused the call.
+            - V(lost) when it is not known whether KMS carried out the call.
+          type: str
+          returned: always
+          sample: succeeded
+        error_code:
+          description: The error code of AWS for a call without success, or V(ConnectionFailure) for a call without an answer.
+          type: str
+          returned: always
+          sample: null
+        key_state:
+          description: The state of the key after a call that KMS carries out, as far as it is known.
+          type: str
+          returned: always
+          sample: Enabled
     error:
       description: What went wrong, for a key that failed.
       returned: always
       type: dict
       contains:
+        key_id:
+          description: The key that the error is about, as the task named it.
+          type: str
+          returned: on failure
         code:
           description: >-
             The error code of AWS, or V(InvalidInput), V(RefusedByPlan), V(UntrustedEndpoint), V(WrongAccount), V(WaitTimeout),
@@ -655,7 +744,9 @@ kms_keys:
           type: str
           returned: on failure
         message:
-          description: What is wrong, on which key, and what to do.
+          description: >-
+            What is wrong, what was done, and in what state the key is. The C(msg) of the task adds the key where this does not name
+            it, and RV(kms_keys[].error.heal_command).
           type: str
           returned: on failure
         aws_message:
@@ -679,6 +770,11 @@ proof:
   returned: always
   type: str
   sample: fingerprint
+error:
+  description: As in RV(kms_keys[].error). With O(keys), only when the whole task is refused before any call.
+  returned: with O(key_id), or when the whole task is refused
+  type: dict
+  sample: null
 request_ids:
   description: As in RV(kms_keys[].request_ids).
   returned: always

@@ -522,11 +522,95 @@ kms_keys:
       returned: always
       type: bool
       sample: true
+    requested_key_id:
+      description: The key as the task named it.
+      returned: always
+      type: str
+      sample: alias/payments
+    warnings:
+      description: The warnings about this key.
+      returned: always
+      type: list
+      elements: str
+      sample: []
+    steps:
+      description:
+        - Every attempt at a changing call, in the order of the requests, then the steps that were not reached. In check mode, all
+          steps of the plan.
+        - RV(kms_keys[].operations) and RV(kms_keys[].request_ids) are those of the steps that succeeded, and in check mode those of the plan.
+        - RV(kms_keys[].calls) has the same attempts, and C(GetParametersForImport) besides.
+      returned: always
+      type: list
+      elements: dict
+      contains:
+        operation:
+          description: The API operation.
+          type: str
+          returned: always
+          sample: ImportKeyMaterial
+        purpose:
+          description:
+            - V(create) for the new key, V(link) for the tag on the old key that names the new one, V(move) and V(move back) for an alias,
+              V(disable) and V(schedule) for the old key.
+            - For the material of the new key as in RV(byok.aws.kms_imported_material#module:kms_keys[].steps[].purpose).
+          type: str
+          returned: always
+          sample: restore
+        region:
+          description: The Region of the call.
+          type: str
+          returned: always
+          sample: us-east-1
+        key_material_id:
+          description: The material of the call, as far as it is known. Symmetric keys only.
+          type: str
+          returned: always
+          sample: 123456789012345678901234567890123456789012345678901234567890abcd
+        request_id:
+          description: The request ID, to look up in Amazon CloudTrail. Not set for a call without an answer.
+          type: str
+          returned: always
+          sample: 1a2b3c4d-0000-1111-2222-333344445555
+        started:
+          description: When the request went out, in seconds since the epoch. Not set for a planned step.
+          type: float
+          returned: always
+          sample: 1893456000.1
+        finished:
+          description:
+            - When the answer came in, in seconds since the epoch. For a call without an answer, when the module stopped waiting for it.
+            - Not set for a planned step.
+          type: float
+          returned: always
+          sample: 1893456000.2
+        outcome:
+          description:
+            - V(planned) for a step that was not reached, and for every step in check mode.
+            - V(succeeded) when KMS carried out the call, also when only a later read shows that.
+            - V(failed) when KMS refused the call.
+            - V(lost) when it is not known whether KMS carried out the call.
+          type: str
+          returned: always
+          sample: succeeded
+        error_code:
+          description: The error code of AWS for a call without success, or V(ConnectionFailure) for a call without an answer.
+          type: str
+          returned: always
+          sample: null
+        key_state:
+          description: The state of the key after a call that KMS carries out, as far as it is known.
+          type: str
+          returned: always
+          sample: Enabled
     error:
       description: What went wrong, for a key that failed.
       returned: always
       type: dict
       contains:
+        key_id:
+          description: The key that the error is about, as the task named it.
+          type: str
+          returned: on failure
         code:
           description: >-
             The error code of AWS, or V(InvalidInput), V(RefusedByPlan), V(UntrustedEndpoint), V(WrongAccount), V(CanaryFailed), V(WaitTimeout),
@@ -534,7 +618,8 @@ kms_keys:
           type: str
           returned: on failure
         message:
-          description: What is wrong, on which key, where the aliases point, and what to do.
+          description: >-
+            What is wrong, and where the aliases point. The C(msg) of the task adds RV(kms_keys[].error.heal_command).
           type: str
           returned: on failure
         aws_message:

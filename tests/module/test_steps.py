@@ -202,6 +202,16 @@ def test_warnings_stand_in_the_entry_of_their_key(lab: Lab) -> None:
     assert second["warnings"][0] in str(result["warnings"])
 
 
+def test_a_warning_about_one_key_is_shown_once(lab: Lab) -> None:
+    key_id = lab.own_key()
+    lab.kms.disable_key(KeyId=key_id)
+
+    result = lab.run(key_id=key_id, state="reimported", key_material=b64(material(SYMMETRIC)))
+
+    (warning,) = result["kms_keys"][0]["warnings"]
+    assert str(result["warnings"]).count(warning) == 1
+
+
 def test_an_entry_names_the_key_as_it_was_asked_for(lab: Lab) -> None:
     key_id = lab.own_key()
     lab.kms.create_alias(AliasName="alias/asked", TargetKeyId=key_id)
@@ -266,7 +276,7 @@ def test_the_steps_of_a_key(xlab: ExternalLab) -> None:
     assert purposes(predicted) == purposes(result) == ["create", "name"]
     assert [one["operation"] for one in result["steps"]] == result["operations"]
     assert [one["request_id"] for one in result["steps"]] == result["request_ids"]
-    assert (result["requested_key_id"], result["warnings"]) == ("alias/story", [])
+    assert (result["requested_key_id"], result["kms_keys"][0]["warnings"]) == ("alias/story", [])
 
 
 def test_a_key_that_fails_shows_what_was_not_reached(xlab: ExternalLab) -> None:

@@ -213,7 +213,9 @@ def _error(
 
 def outcome(result: KeyResult, with_diff: bool) -> Outcome:
     shown = entry(result)
-    returned = {**shown, "msg": sentence(result), "kms_keys": [shown]}
+    # The list of warnings at the top level is Ansible's own, which the module fills otherwise.
+    flat = {name: value for name, value in shown.items() if name != "warnings"}
+    returned = {**flat, "msg": sentence(result), "kms_keys": [shown]}
     if with_diff:
         returned["diff"] = diff(result)
     return Outcome(result.error is not None, returned, result.warnings)

@@ -257,7 +257,8 @@ def outcome(results: Sequence[Result], many: bool, with_diff: bool = True) -> Ou
 
 
 def _flat(results: Sequence[Result], many: bool) -> dict[str, Any]:
-    return {} if many else entry(results[0])
+    # The list of warnings at the top level is Ansible's own, which the module fills otherwise.
+    return {} if many else {name: value for name, value in entry(results[0]).items() if name != "warnings"}
 
 
 def _summary(results: Sequence[Result]) -> str:
