@@ -55,7 +55,7 @@ def virtual(lab, monkeypatch):
     time = VirtualTime(lab)
     for module in (execute, botocore.waiter, cloud):
         monkeypatch.setattr(module, "time", time)
-    monkeypatch.setattr(pacing, "QUOTAS", dict.fromkeys(pacing.QUOTAS, 10_000))
+    monkeypatch.setattr(pacing.Bucket, "_spacing", 0.0)
     monkeypatch.setattr(waiters, "STATE_DELAY", 5)
     monkeypatch.setattr(waiters, "ROTATION_DELAY", 200)
     return time

@@ -6,13 +6,13 @@
 
 from __future__ import annotations
 
-import collections
-
 import pytest
 from emulator_process import EmulatorProcess
 from external_lab import ExternalLab
 from lab import Lab
 from replacement_lab import ReplacementLab
+from tally import counter
+from tally import summarize
 
 
 @pytest.fixture(scope="session")
@@ -31,18 +31,25 @@ def lab(_emulator, monkeypatch):
 
 
 @pytest.fixture
-def impatient(monkeypatch):
-    """Retries and waiters without their pauses, and the quotas of KMS out of the way."""
-    from ansible_collections.byok.aws.plugins.module_utils._kms.service import pacing
-    from ansible_collections.byok.aws.plugins.module_utils._kms.service import waiters
-
-    # Hundreds of repetitions at the pace of KMS would take an hour; the pace itself is tested with the fleet.
-    monkeypatch.setattr(pacing, "QUOTAS", dict.fromkeys(pacing.QUOTAS, 10_000))
+def without_pauses(monkeypatch):
+    """Retries and waiters without their pauses."""
     from ansible_collections.byok.aws.plugins.module_utils._kms.service import connection
+    from ansible_collections.byok.aws.plugins.module_utils._kms.service import waiters
 
     monkeypatch.setattr(connection, "FIRST_DELAY", 0.001)
     monkeypatch.setattr(connection, "LONGEST_DELAY", 0.002)
     monkeypatch.setattr(waiters, "STATE_DELAY", 0.05)
+
+
+@pytest.fixture
+def impatient(without_pauses, monkeypatch):
+    """The quotas of KMS out of the way, too: hundreds of repetitions at their pace would take an hour.
+
+    A bucket without spacing holds for every operation, whichever table its rate comes from.
+    """
+    from ansible_collections.byok.aws.plugins.module_utils._kms.service import pacing
+
+    monkeypatch.setattr(pacing.Bucket, "_spacing", 0.0)
 
 
 @pytest.fixture
@@ -76,15 +83,11 @@ def rlab(lab, impatient, monkeypatch):
     return ReplacementLab(lab.emulator, lab.kms)
 
 
-_TALLY: collections.Counter[str] = collections.Counter()
-
-
 @pytest.fixture
-def tally():
+def tally(request):
     """Count a point that was tried and ended well; the sums are printed at the end."""
-    return lambda name: _TALLY.update([name])
+    return counter(request)
 
 
 def pytest_terminal_summary(terminalreporter):
-    for name, number in sorted(_TALLY.items()):
-        terminalreporter.write_line(f"{name} that ended well: {number}")
+    summarize(terminalreporter, "that ended well")

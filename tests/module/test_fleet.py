@@ -156,7 +156,7 @@ def test_the_quotas_of_kms_are_never_tripped(lab: Lab) -> None:
     assert outcomes == {"Success"}
 
 
-def test_a_fleet_survives_throttling_by_others(lab: Lab, impatient: None, fleet: list[str]) -> None:
+def test_a_fleet_survives_throttling_by_others(lab: Lab, without_pauses: None, fleet: list[str]) -> None:
     lab.emulator.faults([{"operation": "DeleteImportedKeyMaterial", "every": 2, "code": "ThrottlingException"}])
 
     result = lab.run(keys=[{"key_id": key_id} for key_id in fleet], state="absent", request_rates=FAST)

@@ -2,67 +2,66 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Runs the scenarios side by side, and looks for every material after each."""
+"""Fixtures: an emulator for the session, and a stage on it, emptied for every scenario and searched after it."""
 
 from __future__ import annotations
 
-import collections
-import contextlib
-import os
 import sys
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 from emulator_process import EmulatorProcess
 from lab import Lab
+from tally import counter
+from tally import summarize
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 
 from stage import Stage
 
-_TALLY: collections.Counter[str] = collections.Counter()
-
 
 class Emulators:
-    """Hands out emulators, to one scenario at a time, emptied for each."""
+    """An emulator, and another one after a failure: something that was started may still be at work on the first."""
 
     def __init__(self):
-        self._all = contextlib.ExitStack()
-        self._idle = []
+        self._current = None
 
-    @contextlib.contextmanager
-    def one(self):
-        emulator = self._idle.pop() if self._idle else self._all.enter_context(EmulatorProcess())
-        emulator.reset()
-        emulator.config(rotation_seconds=0)
-        # After a failure something that was started may still be at work: nobody else gets this one.
-        yield emulator
-        self._idle.append(emulator)
+    def fresh(self):
+        if self._current is None:
+            self._current = EmulatorProcess().start()
+        self._current.reset()
+        self._current.config(rotation_seconds=0)
+        return self._current
 
-    def close(self):
-        self._all.close()
-
-
-def _play(scenario, directory, emulators):
-    with emulators.one() as emulator:
-        stage = Stage(directory, Lab(emulator, emulator.client()), tally=lambda name: _TALLY.update([name]))
-        scenario(stage)
-        assert not stage.leaks()
+    def drop(self):
+        if self._current is not None:
+            self._current.stop()
+        self._current = None
 
 
-@pytest.fixture(scope="module")
-def running(request, tmp_path_factory):
-    """The scenarios that were asked for, started in their order, as futures by name."""
-    names = [item.callspec.params["name"] for item in request.session.items if item.module is request.module]
-    scenarios = request.module.SCENARIOS
+@pytest.fixture(scope="session")
+def _emulators():
     emulators = Emulators()
-    with contextlib.closing(emulators), ThreadPoolExecutor(max_workers=os.cpu_count()) as pool:
-        yield {
-            name: pool.submit(_play, scenarios[name], tmp_path_factory.mktemp(name[:24]), emulators) for name in names
-        }
+    yield emulators
+    emulators.drop()
+
+
+@pytest.fixture
+def play(request, tmp_path, _emulators):
+    """A function that plays a scenario, and looks for every material afterwards."""
+
+    def playing(scenario):
+        emulator = _emulators.fresh()
+        stage = Stage(tmp_path, Lab(emulator, emulator.client()), tally=counter(request))
+        try:
+            scenario(stage)
+            assert not stage.leaks()
+        except BaseException:
+            _emulators.drop()
+            raise
+
+    return playing
 
 
 def pytest_terminal_summary(terminalreporter):
-    for name, number in sorted(_TALLY.items()):
-        terminalreporter.write_line(f"{name}, after which all ended well: {number}")
+    summarize(terminalreporter, "after which all ended well")

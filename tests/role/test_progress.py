@@ -27,6 +27,9 @@ from lab import Lab
 from materials import import_elsewhere
 from materials import material
 
+# The runs are the same for all tests: one worker of pytest-xdist makes them.
+pytestmark = pytest.mark.xdist_group("progress")
+
 SYMMETRIC = "SYMMETRIC_DEFAULT"
 MODULE = "byok.aws.kms_imported_material"
 # Slow enough for two lines, which come every five seconds.

@@ -4,8 +4,7 @@
 
 """The role kms_material_rotation, by its playbook, seen through an independent client.
 
-A run of ansible-playbook is mostly the start of many processes, so the scenarios run side by side, each with an
-emulator of its own.
+pytest-xdist runs the scenarios side by side; each of its workers has an emulator of its own.
 """
 
 from __future__ import annotations
@@ -17,8 +16,6 @@ import signal
 import time
 from collections.abc import Callable
 from collections.abc import Iterator
-from collections.abc import Mapping
-from concurrent.futures import Future
 from datetime import datetime
 from datetime import timedelta
 from datetime import timezone
@@ -1048,5 +1045,5 @@ SCENARIOS = {
 
 
 @pytest.mark.parametrize("name", SCENARIOS)
-def test_rotation(name: str, running: Mapping[str, Future[None]]) -> None:
-    running[name].result()
+def test_rotation(name: str, play: Callable[[Callable[[Stage], None]], None]) -> None:
+    play(SCENARIOS[name])
