@@ -300,15 +300,32 @@ def test_a_lost_answer_is_recognised(quick: Lab, operation: str, rotation_second
     assert len(quick.materials(key_id)) == 2
 
 
-def test_a_rotation_that_ends_with_nothing_is_told(quick: Lab) -> None:
-    key_id = quick.own_key()
-    quick.emulator.config(rotation_seconds=1)
-    staged = ok(make_current(quick, key_id, wait=False))["key_material_id"]
-    quick.kms.delete_imported_key_material(KeyId=key_id, KeyMaterialId=staged)
+def rotation_with_nothing(lab: Lab) -> tuple[str, str]:
+    """A key whose rotation is under way for an hour while its material is gone: the IDs of both."""
+    key_id = lab.own_key()
+    lab.emulator.config(rotation_seconds=3600)
+    staged = ok(make_current(lab, key_id, wait=False))["key_material_id"]
+    lab.kms.delete_imported_key_material(KeyId=key_id, KeyMaterialId=staged)
+    return key_id, staged
 
-    result = make_current(quick, key_id, wait_timeout=20)
 
-    assert not result.get("failed") or "last seen" in result["msg"]
+def test_a_rotation_that_ended_with_nothing_is_made_once_more(quick: Lab) -> None:
+    key_id, staged = rotation_with_nothing(quick)
+    quick.emulator.config(clock_offset_seconds=3601, rotation_seconds=0.3)
+
+    result = ok(make_current(quick, key_id))
+
+    assert result["operations"] == STAGE_AND_ROTATE
+    assert quick.metadata(key_id)["CurrentKeyMaterialId"] == staged
+
+
+def test_a_rotation_under_way_with_nothing_is_told(quick: Lab) -> None:
+    key_id, staged = rotation_with_nothing(quick)
+
+    result = make_current(quick, key_id, wait_timeout=1)
+
+    assert result["error"]["code"] == "WaitTimeout" and f"encrypts with the material {staged}" in result["msg"]
+    assert result["operations"] == ["ImportKeyMaterial", "RotateKeyOnDemand"]
 
 
 def test_waiting_for_the_rotation_ends_with_what_was_last_seen(quick: Lab) -> None:
