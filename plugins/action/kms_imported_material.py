@@ -94,7 +94,7 @@ class ActionModule(ActionBase):
         result = super().run(tmp, task_vars)
         del tmp
         spec = self._spec()
-        problem = option_problem(spec, self._task.args)
+        problem = option_problem(spec, self._options_of_users())
         wrap_async = bool(self._task.async_val) and not self._connection.has_native_async
         obstacle = self._obstacle(wrap_async)
         if obstacle and not problem:
@@ -119,6 +119,10 @@ class ActionModule(ActionBase):
         finally:
             self._forget(masked(spec, self._task.args))
         return result
+
+    def _options_of_users(self):
+        """The options in which a user may have put what does not belong there."""
+        return self._task.args
 
     @classmethod
     def _spec(cls):

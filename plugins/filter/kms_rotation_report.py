@@ -9,7 +9,7 @@ name: kms_rotation_report
 version_added: 1.0.0
 short_description: The report of a key rotation
 description:
-  - Makes the report of the role P(byok.aws.kms_material_rotation#role) from the results of its tasks.
+  - Makes the report of the role P(byok.aws.kms_material_rotation#role) from what its phases have learned.
   - This filter is private to the role; it can change, or go, in any release. The report itself is described in
     C(docs/report-schema.md) of the collection.
 author:
@@ -17,17 +17,18 @@ author:
 positional: _input
 options:
   _input:
-    description: The results of the role's tasks so far.
-    type: dict
+    description: RV(byok.aws.kms_rotation#module:part) of each phase so far.
+    type: list
+    elements: str
     required: true
 """
 
 EXAMPLES = r"""
 - name: Show how many keys were changed
   ansible.builtin.debug:
-    msg: "{{ (results | byok.aws.kms_rotation_report).summary.changed }} keys were changed."
+    msg: "{{ (parts | byok.aws.kms_rotation_report).summary.changed }} keys were changed."
   vars:
-    results: "{{ the_results_of_the_role }}"
+    parts: "{{ the_parts_of_the_run }}"
 """
 
 RETURN = r"""
@@ -36,28 +37,15 @@ _value:
   type: dict
 """
 
-import json
-import platform
-import re
-from pathlib import Path
-
 from ansible_collections.byok.aws.plugins.plugin_utils.report import report
-
-_ROOT = Path(__file__).resolve().parents[2]
-
-
-def _version():
-    """The version of this collection: an installed one has a manifest, a checkout has galaxy.yml."""
-    try:
-        manifest = json.loads((_ROOT / "MANIFEST.json").read_text(encoding="utf-8"))
-        return str(manifest["collection_info"]["version"])
-    except FileNotFoundError:
-        found = re.search(r"^version: *(\S+)", (_ROOT / "galaxy.yml").read_text(encoding="utf-8"), re.MULTILINE)
-        return found[1] if found else "unknown"
+from ansible_collections.byok.aws.plugins.plugin_utils.rotation_documents import merged
+from ansible_collections.byok.aws.plugins.plugin_utils.rotation_documents import unpacked
+from ansible_collections.byok.aws.plugins.plugin_utils.version import collection_version
+from ansible_collections.byok.aws.plugins.plugin_utils.version import controller_name
 
 
-def kms_rotation_report(results):
-    return report(results, _version(), platform.node())
+def kms_rotation_report(parts):
+    return report(merged(unpacked(part) for part in parts), collection_version(), controller_name())
 
 
 class FilterModule:

@@ -8,24 +8,12 @@ one run to the next; so it is resolved once, before the plan, and compared with 
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Mapping
 from collections.abc import Sequence
 from typing import Any
 
 from ansible_collections.byok.aws.plugins.module_utils._kms.key.identifiers import alias_of
 from ansible_collections.byok.aws.plugins.module_utils._kms.key.identifiers import same_key
-
-
-def pins(names: Sequence[str], looks: Sequence[Mapping[str, Any]]) -> list[str]:
-    """What every call from the plan on is given for each name: the ARN that the first look has found.
-
-    A name that the look could not resolve stays, and so do several names of one key; those the module refuses.
-    """
-    arns = [str(look.get("key_arn") or "") for look in looks]
-    arns += [""] * (len(names) - len(arns))
-    counted = Counter(arns)
-    return [arn if arn and counted[arn] == 1 else name for name, arn in zip(names, arns)]
 
 
 def unresolved_problem(name: str, pin: str, look: Mapping[str, Any]) -> str | None:

@@ -26,12 +26,10 @@ from ansible_collections.byok.aws.plugins.plugin_utils.rotation import IMPORT
 from ansible_collections.byok.aws.plugins.plugin_utils.rotation import STATES
 from ansible_collections.byok.aws.plugins.plugin_utils.rotation import Attempt
 from ansible_collections.byok.aws.plugins.plugin_utils.rotation import Facts
+from ansible_collections.byok.aws.plugins.plugin_utils.rotation import RotationState
 from ansible_collections.byok.aws.plugins.plugin_utils.rotation import Track
-from ansible_collections.byok.aws.plugins.plugin_utils.rotation import bare
 from ansible_collections.byok.aws.plugins.plugin_utils.rotation import iso
 from ansible_collections.byok.aws.plugins.plugin_utils.rotation import refusal_sentence
-from ansible_collections.byok.aws.plugins.plugin_utils.rotation import run_id
-from ansible_collections.byok.aws.plugins.plugin_utils.rotation import tracks
 from ansible_collections.byok.aws.plugins.plugin_utils.rotation import trouble
 from ansible_collections.byok.aws.plugins.plugin_utils.rotation import unproved
 
@@ -46,13 +44,14 @@ _CANARY_KINDS = {
 
 def report(facts: Facts, version: str, host: str) -> dict[str, Any]:
     """The whole report."""
-    way = tracks(facts)
+    state = RotationState(facts)
+    way = state.keys
     stopped = _stop(facts, way)
     entries = [_entry(track, facts, stopped) for track in way]
     whole = {
         "schema": SCHEMA,
         "collection": {"name": "byok.aws", "version": version},
-        "run": _run(facts, entries, host),
+        "run": _run(state, entries, host),
         "summary": _summary(entries),
         "keys": entries,
         "sign_off": [
@@ -71,20 +70,20 @@ def _stop(facts: Facts, way: Sequence[Track]) -> str | None:
     return f"The run broke off: {broken}" if broken else None
 
 
-def _run(facts: Facts, entries: Sequence[Mapping[str, Any]], host: str) -> dict[str, Any]:
-    run = facts["run"]
+def _run(state: RotationState, entries: Sequence[Mapping[str, Any]], host: str) -> dict[str, Any]:
+    run = state.run
     arn = next((entry["key_arn"] for entry in entries if str(entry["key_arn"]).startswith("arn:")), "")
     parts = [*str(arn).split(":"), "", "", "", "", ""]
     started, finished = float(run["started"]), float(run["finished"])
     return {
-        "id": run_id(facts),
+        "id": state.run_id,
         "started_at": iso(started),
         "started_epoch": started,
         "finished_at": iso(finished),
         "finished_epoch": finished,
         "strategy": run["strategy"],
         "check_mode": bool(run["check_mode"]),
-        "outcome": _run_outcome(facts, entries),
+        "outcome": _run_outcome(state.facts, entries),
         "region": parts[3] or "unknown",
         "account": parts[4] or "unknown",
         "host": host,
@@ -319,7 +318,7 @@ def _regions(track: Track, check_mode: bool) -> list[dict[str, Any]]:
             "key_state_before": one.before.get("key_state"),
             **_left(one, check_mode),
             **_outage(one, check_mode),
-            "error": bare(one.error["message"]) if one.error else None,
+            "error": str(one.error["message"]) if one.error else None,
         }
         for one in track.regions
     ]
@@ -443,7 +442,7 @@ def _error(track: Track, outcome: str, stopped: str | None) -> dict[str, Any] | 
         return None
     return {
         "code": problem.get("code"),
-        "message": bare(problem["message"]),
+        "message": str(problem["message"]),
         "heal_command": problem.get("heal_command"),
     }
 
@@ -456,7 +455,7 @@ def _warnings(track: Track, check_mode: bool) -> list[str]:
         told.append(_earlier(track.record))
     first = track.attempts[0] if len(track.attempts) > 1 else None
     if first is not None and first.error:
-        told.append(f"A first try failed, and a second one was made: {bare(first.error['message'])}")
+        told.append(f"A first try failed, and a second one was made: {first.error['message']}")
     if track.attempts and not track.error and unproved(track):
         told.append("Reading alone does not prove this material; KMS compared the bytes when it took them.")
     return list(dict.fromkeys(told))

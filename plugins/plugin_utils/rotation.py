@@ -10,8 +10,8 @@ from __future__ import annotations
 
 import hashlib
 import json
-import re
 from collections import Counter
+from collections.abc import Collection
 from collections.abc import Mapping
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -23,9 +23,9 @@ from typing import Optional
 
 from ansible_collections.byok.aws.plugins.module_utils._kms.key import models
 from ansible_collections.byok.aws.plugins.module_utils._kms.key.identifiers import same_key
-from ansible_collections.byok.aws.plugins.module_utils._kms.material.arguments import imported_material_spec
-from ansible_collections.byok.aws.plugins.module_utils._kms.material.arguments import key_replacement_spec
-from ansible_collections.byok.aws.plugins.module_utils._kms.secret.misplaced import misplaced
+from ansible_collections.byok.aws.plugins.module_utils._kms.rotation.arguments import ALIAS
+from ansible_collections.byok.aws.plugins.module_utils._kms.rotation.arguments import REIMPORT
+from ansible_collections.byok.aws.plugins.module_utils._kms.rotation.names import pins
 from ansible_collections.byok.aws.plugins.module_utils._kms.service.errors import INTERRUPTED
 from ansible_collections.byok.aws.plugins.module_utils._kms.service.errors import REFUSED
 from ansible_collections.byok.aws.plugins.module_utils._kms.service.pacing import Pacer
@@ -50,7 +50,6 @@ UNFINISHED, COMPLETED = "unfinished", "completed"
 # An unfinished journal that is older belongs to a rotation that nobody means any more.
 JOURNAL_LIFETIME = 7 * 24 * 3600
 
-_HEALING = "; to heal it: "
 _GO_ON = "name that key by its ARN to go on with it, or remove the journal to rotate the other one instead"
 _LOST_RESULT = {"code": "Unknown", "message": "the task ended without a result for this key", "heal_command": None}
 
@@ -60,13 +59,14 @@ class Attempt:
     """One call of the module on a key: the entry of its result, its diff, and the warnings that are about this key.
 
     For a key in several Regions, entry and diff are those of its primary key, but for what the module sums up;
-    regions has one for each.
+    regions has one for each. unaccounted: there is no account of the key, and its error is that of the whole call.
     """
 
     entry: Mapping[str, Any]
     diff: Mapping[str, Any]
     warnings: tuple[str, ...] = ()
     regions: tuple[Attempt, ...] = ()
+    unaccounted: bool = False
 
     @property
     def parts(self) -> tuple[Attempt, ...]:
@@ -233,7 +233,7 @@ class Track:
 def _strayed(planned: str, other: Attempt) -> Mapping[str, Any]:
     done = ", ".join(other.entry.get("operations") or []) or "no changing call"
     error = other.error or {}
-    said = f"; {bare(error['message'])}" if error else ""
+    said = f"; {error['message']}" if error else ""
     return {
         "code": None,
         "message": f"the key {planned} was planned, and {other.entry['key_arn']} was worked on ({done}){said}",
@@ -244,38 +244,204 @@ def _strayed(planned: str, other: Attempt) -> Mapping[str, Any]:
 # -- from the facts ----------------------------------------------------------------------------------------------------
 
 
+class _Answers:
+    """The result of one call, by the indices of the keys that it is about."""
+
+    def __init__(self, result: Entry) -> None:
+        self.result = result or {}
+        self.positions = {index: position for position, index in enumerate(self.result.get("indices") or [])}
+
+    def at(self, name: str, index: int) -> Entry:
+        """What a list of the result holds about a key, or None."""
+        entries = self.result.get(name) or []
+        position = self.positions.get(index)
+        found: Entry = entries[position] if position is not None and position < len(entries) else None
+        return found
+
+    def attempt(self, index: int, key_id: str) -> Attempt | None:
+        """The attempt at a key; None when the call was not about it."""
+        if index not in self.positions:
+            return None
+        entry = self.at("kms_keys", index)
+        if entry is None:
+            message = str(self.result.get("msg") or _LOST_RESULT["message"])
+            error = {**_LOST_RESULT, "message": message, **(self.result.get("error") or {})}
+            return Attempt({"key_id": key_id, "error": error}, {}, unaccounted=True)
+        diff = self.at("diff", index) or {}
+        parts = tuple(Attempt(one, _diff_in(diff, str(one["region"]))) for one in entry.get("regions") or [])
+        warnings = tuple(str(text) for text in entry.get("warnings") or [])
+        return Attempt(entry, parts[0].diff if parts else diff, warnings, parts)
+
+
 def tracks(facts: Facts) -> list[Track]:
     """One track for each key, in the order given."""
-    key_inputs = facts["key_inputs"]
-    arns = [_arn_of(facts, index, key_input) for index, key_input in enumerate(key_inputs)]
-    records = _records(facts, arns)
-    way = [_track(facts, index, key_input, records.get(arns[index])) for index, key_input in enumerate(key_inputs)]
-    pins, moved = _pins(facts), _moved(facts)
-    asked = bool(moved) and facts["journal"].get("asked") == _asked(facts)
-    return [_under_its_name(track, pins[track.index], moved.get(track.index), asked) for track in way]
+    return list(RotationState(facts).keys)
 
 
-def _names(facts: Facts) -> list[str]:
-    return [str(key_input["key_id"]) for key_input in facts["key_inputs"]]
+class RotationState:
+    """All that is known of a run at one moment, for each key and for the whole. Made once in a phase.
 
+    keys: one entry for each key, in the order given. pins: what every call from the plan on is given instead of the
+    name of a key.
+    """
 
-def _pins(facts: Facts) -> list[str]:
-    return naming.pins(_names(facts), facts.get("looks") or [])
+    def __init__(self, facts: Facts) -> None:
+        self.facts = facts
+        self.run: Facts = facts["run"]
+        self._looks: Sequence[Mapping[str, Any]] = facts.get("looks") or []
+        self._preflight = _Answers(facts.get("preflight"))
+        self.names = [str(key_input["key_id"]) for key_input in facts["key_inputs"]]
+        self.pins = pins(self.names, self._looks)
+        self.arns = [self._arn(index) for index in range(len(self.names))]
+        self.unfinished = _unfinished(facts)
+        self.rotation = _digest(
+            facts,
+            [{**key_input, "key_id": arn} for key_input, arn in zip(facts["key_inputs"], self.arns)],
+        )
+        # Whether the journal that was found is the one of this rotation, broken off not long ago.
+        self.continued = self.unfinished and facts["journal"].get("rotation") == self.rotation
+        self.keys = self._keys()
 
+    @property
+    def run_id(self) -> str:
+        """A run that goes on where an earlier one broke off keeps its ID."""
+        return str(self.facts["journal"]["id"] if self.continued else self.run["id"])
 
-def _moved(facts: Facts) -> dict[int, str]:
-    """What is said of the aliases that led elsewhere in a run that was not finished."""
-    if not _unfinished(facts):
-        return {}
-    names = _names(facts)
-    return naming.moved(facts["journal"], names, [_planned(facts, index) for index in range(len(names))])
+    def with_more(self, **more: Any) -> RotationState:
+        """The state once more is known: entries of the facts, of which attempts are added to those that there are."""
+        attempts = [*(self.facts.get("attempts") or []), *more.pop("attempts", [])]
+        run = {**self.run, **more.pop("run", {})}
+        return RotationState({**self.facts, **more, "run": run, "attempts": attempts})
 
+    def _keys(self) -> tuple[Track, ...]:
+        facts = self.facts
+        records = self._records()
+        attempts = [_Answers(one) for one in facts.get("attempts") or []]
+        verified, taken, proved = (_Answers(facts.get(name)) for name in ("verified", "taken", "proved"))
+        moved = self._moved()
+        asked = bool(moved) and facts["journal"].get("asked") == _asked(facts)
+        whole = failed_as_a_whole(facts.get("preflight"))
+        found = []
+        for index, key_input in enumerate(facts["key_inputs"]):
+            key_id = self.names[index]
+            tried = [one.attempt(index, key_id) for one in attempts if index in one.positions]
+            track = Track(
+                index=index,
+                key_id=key_id,
+                key_input=key_input,
+                look=self._look(index),
+                plan=self._plan(index, key_id, whole),
+                attempts=tuple(one for one in tried if one),
+                verified=verified.attempt(index, key_id),
+                taken=taken.at("canaries", index),
+                proved=proved.at("canaries", index),
+                record=records.get(self.arns[index]),
+                strategy=str(self.run["strategy"]),
+            )
+            found.append(_under_its_name(track, self.pins[index], moved.get(index), asked))
+        return tuple(found)
 
-def _planned(facts: Facts, index: int) -> str | None:
-    """The ARN of the key that is planned. For strategy alias the first look may show the key in its place already."""
-    entry = _at(facts.get("preflight"), "kms_keys", index) or {}
-    looked = _look(facts, index) if facts["run"]["strategy"] != "alias" else {}
-    return entry.get("key_arn") or looked.get("key_arn")
+    def _look(self, index: int) -> Mapping[str, Any]:
+        return self._looks[index] if index < len(self._looks) else {}
+
+    def _arn(self, index: int) -> str:
+        entry = self._preflight.at("kms_keys", index) or {}
+        return str(entry.get("key_arn") or self._look(index).get("key_arn") or self.names[index])
+
+    def _planned(self, index: int) -> str | None:
+        """The ARN of the key that is planned. For strategy alias the first look may show the key in its place."""
+        entry = self._preflight.at("kms_keys", index) or {}
+        looked = self._look(index) if self.run["strategy"] != ALIAS else {}
+        return entry.get("key_arn") or looked.get("key_arn")
+
+    def _moved(self) -> dict[int, str]:
+        """What is said of the aliases that led elsewhere in a run that was not finished."""
+        if not self.unfinished:
+            return {}
+        planned = [self._planned(index) for index in range(len(self.names))]
+        return naming.moved(self.facts["journal"], self.names, planned)
+
+    def _plan(self, index: int, key_id: str, whole: bool) -> Attempt | None:
+        """The plan; None when the call failed as a whole because of another key."""
+        named = (self._preflight.result.get("error") or {}).get("key_id")
+        if whole and named and named != key_id:
+            return None
+        return self._preflight.attempt(index, key_id)
+
+    def _records(self) -> dict[str, Mapping[str, Any]]:
+        if not self.facts.get("journal") or not self.continued:
+            return {}
+        arns = set(self.arns)
+        records = {record["key_arn"]: record for record in self.facts["journal"]["keys"] if record["key_arn"] in arns}
+        for late in _tail(str(self.facts.get("journal_tail") or "")):
+            if late["key_arn"] in arns:
+                records[late["key_arn"]] = {**records.get(late["key_arn"], {}), **late}
+        return records
+
+    # -- what a phase asks ---------------------------------------------------------------------------------------------
+
+    @property
+    def refusals(self) -> list[str]:
+        refused: list[str] = printable_parts(refusals(self.keys))
+        return refused
+
+    @property
+    def to_do(self) -> list[int]:
+        return [one.index for one in self.keys if one.to_do]
+
+    @property
+    def plan_lines(self) -> list[str]:
+        return [printable(plan_line(one)) for one in self.keys]
+
+    @property
+    def failures(self) -> list[str]:
+        failed: list[str] = printable_parts(failures(self.keys))
+        return failed
+
+    @property
+    def stopped(self) -> bool:
+        """Whether no other key may be begun: after one that could not be rescued, or was interrupted."""
+        return any(one.missing or one.interrupted for one in self.keys)
+
+    @property
+    def progress(self) -> str:
+        return _progress(self.keys) + _time_left(self.keys, self.run)
+
+    @property
+    def outcome(self) -> str:
+        return _outcome(self.keys, bool(self.run["check_mode"]), str(self.run.get("stage") or ""))
+
+    def to_rescue(self, indices: Collection[int]) -> list[int]:
+        """The keys of a batch whose material may be missing because of it."""
+        if self.run["strategy"] != REIMPORT:
+            return []
+        latest = set(indices)
+        return [one.index for one in self.keys if one.index in latest and one.last and one.last.missing]
+
+    @property
+    def to_verify(self) -> list[int]:
+        return [one.index for one in self.keys if one.attempts or not (one.to_do or one.refusal)]
+
+    @property
+    def to_prove(self) -> list[dict[str, Any]]:
+        return [_to_prove(one, str(self.run["strategy"])) for one in self.keys if _provable(one)]
+
+    def journal(self, finished: bool, now: float) -> dict[str, Any]:
+        """What is written down after every batch. Holds no material, and nothing made of it."""
+        keys = [_record(one, now) for one in self.keys]
+        whole = finished and all(record["status"] == DONE for record in keys)
+        return {
+            "schema": 1,
+            "collection": "byok.aws",
+            "id": self.run_id,
+            "state": COMPLETED if whole else UNFINISHED,
+            "rotation": self.rotation,
+            "asked": _asked(self.facts),
+            "strategy": self.run["strategy"],
+            "updated": now,
+            "updated_at": iso(now),
+            "keys": keys,
+        }
 
 
 def _under_its_name(track: Track, pin: str, moved: str | None, resumed: bool) -> Track:
@@ -291,72 +457,9 @@ def _under_its_name(track: Track, pin: str, moved: str | None, resumed: bool) ->
     return replace(track, plan=replace(track.plan, entry={**track.plan.entry, "error": error}))
 
 
-def _look(facts: Facts, index: int) -> Mapping[str, Any]:
-    looks = facts.get("looks") or []
-    found: Mapping[str, Any] = looks[index] if index < len(looks) else {}
-    return found
-
-
-def _track(facts: Facts, index: int, key_input: Mapping[str, Any], record: Entry) -> Track:
-    key_id = str(key_input["key_id"])
-    attempts = [_attempt(one, index, key_id) for one in facts.get("attempts") or []]
-    return Track(
-        index=index,
-        key_id=key_id,
-        key_input=key_input,
-        look=_look(facts, index),
-        plan=_plan(facts.get("preflight"), index, key_id),
-        attempts=tuple(one for one in attempts if one),
-        verified=_attempt(facts.get("verified"), index, key_id),
-        taken=_at(facts.get("taken"), "canaries", index),
-        proved=_at(facts.get("proved"), "canaries", index),
-        record=record,
-        strategy=str(facts["run"]["strategy"]),
-    )
-
-
-def _at(result: Entry, name: str, index: int) -> Entry:
-    """What a result holds about a key; results name the indices of the keys that they are about."""
-    indices = list((result or {}).get("indices") or [])
-    if result is None or index not in indices:
-        return None
-    entries = result.get(name) or []
-    position = indices.index(index)
-    found: Entry = entries[position] if position < len(entries) else None
-    return found
-
-
-def _plan(result: Entry, index: int, key_id: str) -> Attempt | None:
-    """The plan; None when the call failed as a whole because of another key."""
-    message = str((result or {}).get("msg") or "")
-    if failed_as_a_whole(result) and message.startswith("key ") and not message.startswith(_prefix(key_id)):
-        return None
-    return _attempt(result, index, key_id)
-
-
-def _prefix(key_id: str) -> str:
-    """How a message of the module begins that is about one of the keys of a call."""
-    return f"key {printable(key_id)}:"
-
-
 def failed_as_a_whole(result: Entry) -> bool:
     """Whether there is no account of each key."""
     return bool(result) and len((result or {}).get("kms_keys") or []) < len((result or {}).get("indices") or [])
-
-
-def _attempt(result: Entry, index: int, key_id: str) -> Attempt | None:
-    if not result or index not in (result.get("indices") or []):
-        return None
-    entry = _at(result, "kms_keys", index)
-    if entry is None:
-        message = str(result.get("msg") or _LOST_RESULT["message"])
-        return Attempt({"key_id": key_id, "error": {**_LOST_RESULT, "message": message}}, {})
-    diff = _at(result, "diff", index) or {}
-    parts = tuple(Attempt(one, _diff_in(diff, str(one["region"]))) for one in entry.get("regions") or [])
-    named = [entry, *(part.entry for part in parts)]
-    names = [key_id] + [str(one[name]) for one in named for name in ("key_id", "key_arn") if one.get(name)]
-    warnings = tuple(str(text) for text in result.get("warnings") or [] if _is_about(str(text), names))
-    return Attempt(entry, parts[0].diff if parts else diff, warnings, parts)
 
 
 def _diff_in(diff: Mapping[str, Any], region: str) -> dict[str, Any]:
@@ -368,41 +471,16 @@ def region_states(attempt: Attempt) -> dict[str, str | None]:
     return {str(part.region): part.seen_state for part in attempt.regions}
 
 
-def _is_about(text: str, names: Sequence[str]) -> bool:
-    return any(re.search(rf"(?<![\w/-]){re.escape(name)}(?![\w/-])", text) for name in names)
-
-
-def _arn_of(facts: Facts, index: int, key_input: Mapping[str, Any]) -> str:
-    entry = _at(facts.get("preflight"), "kms_keys", index) or {}
-    return str(entry.get("key_arn") or _look(facts, index).get("key_arn") or key_input["key_id"])
-
-
-def misplaced_options(facts: Facts) -> list[str]:
-    """The names of the options of keys that hold what looks like key material, which nothing may repeat."""
-    spec = {**key_replacement_spec(), **imported_material_spec()}
-    return sorted({name for key_input in facts["key_inputs"] for name, _text in misplaced(spec, key_input)})
-
-
 # -- the journal -------------------------------------------------------------------------------------------------------
 
 
-def identity(facts: Facts) -> str:
-    """What makes two runs the same rotation: the strategy, the change, the keys and what is wished of them."""
-    return _digest(
-        facts,
-        [
-            {**key_input, "key_id": _arn_of(facts, index, key_input)}
-            for index, key_input in enumerate(facts["key_inputs"])
-        ],
-    )
-
-
 def _asked(facts: Facts) -> str:
-    """The same by the names that were given."""
+    """What makes two runs the same rotation, by the names that were given."""
     return _digest(facts, facts["key_inputs"])
 
 
 def _digest(facts: Facts, key_inputs: Sequence[Mapping[str, Any]]) -> str:
+    """What makes two runs the same rotation: the strategy, the change, the keys and their options."""
     run = facts["run"]
     whole = [
         run["strategy"],
@@ -412,25 +490,10 @@ def _digest(facts: Facts, key_inputs: Sequence[Mapping[str, Any]]) -> str:
     return hashlib.sha256(json.dumps(whole).encode()).hexdigest()
 
 
-def continues(facts: Facts) -> bool:
-    """Whether the journal that was found is the one of this rotation, broken off not long ago."""
-    return _unfinished(facts) and facts["journal"].get("rotation") == identity(facts)
-
-
 def _unfinished(facts: Facts) -> bool:
     found = facts.get("journal") or {}
     age = float(facts["run"]["started"]) - float(found.get("updated") or 0)
     return found.get("state") == UNFINISHED and age < JOURNAL_LIFETIME
-
-
-def _records(facts: Facts, arns: Sequence[str]) -> dict[str, Mapping[str, Any]]:
-    if not facts.get("journal") or not continues(facts):
-        return {}
-    records = {record["key_arn"]: record for record in facts["journal"]["keys"] if record["key_arn"] in arns}
-    for late in _tail(str(facts.get("journal_tail") or "")):
-        if late["key_arn"] in arns:
-            records[late["key_arn"]] = {**records.get(late["key_arn"], {}), **late}
-    return records
 
 
 def _tail(text: str) -> list[dict[str, Any]]:
@@ -458,29 +521,6 @@ def _tail(text: str) -> list[dict[str, Any]]:
             # Half a line, or another's.
             continue
     return found
-
-
-def journal(facts: Facts, finished: bool, now: float) -> dict[str, Any]:
-    """What is written down after every batch. Holds no material, and nothing made of it."""
-    keys = [_record(track, now) for track in tracks(facts)]
-    whole = finished and all(record["status"] == DONE for record in keys)
-    return {
-        "schema": 1,
-        "collection": "byok.aws",
-        "id": run_id(facts),
-        "state": COMPLETED if whole else UNFINISHED,
-        "rotation": identity(facts),
-        "asked": _asked(facts),
-        "strategy": facts["run"]["strategy"],
-        "updated": now,
-        "updated_at": iso(now),
-        "keys": keys,
-    }
-
-
-def run_id(facts: Facts) -> str:
-    """A run that goes on where an earlier one broke off keeps its ID."""
-    return str(facts["journal"]["id"] if facts.get("journal") and continues(facts) else facts["run"]["id"])
 
 
 def _record(track: Track, now: float) -> dict[str, Any]:
@@ -541,7 +581,7 @@ def _seen_problem(track: Track) -> str | None:
     if seen is None:
         return None
     if seen.error:
-        return f"in the end, the look at the key {track.key_id} failed: {bare(seen.error['message'])}"
+        return f"in the end, the look at the key {track.key_id} failed: {seen.error['message']}"
     # What becomes of a key that is replaced is part of the plan, of which nothing may be left.
     told = [_wrong_state(one) for one in track.regions or [track]] if track.strategy != "alias" else []
     problem = "; ".join(one for one in told if one)
@@ -570,41 +610,11 @@ def unproved(track: Track) -> bool:
     return bool(left) and all(one["operations"] == [IMPORT] and one.get("proof") == "reimport" for one in left)
 
 
-def bare(message: Any) -> str:
-    """The message without the command that heals it, which has a place of its own."""
-    return str(message).split(_HEALING, maxsplit=1)[0]
-
-
 def iso(epoch: float) -> str:
     return datetime.fromtimestamp(epoch, timezone.utc).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
-# -- what the tasks of the role ask ------------------------------------------------------------------------------------
-
-
-def course(facts: Facts) -> dict[str, Any]:
-    """Everything that the tasks of the role decide by."""
-    run = facts["run"]
-    way, pins = tracks(facts), _pins(facts)
-    return {
-        "run_id": run_id(facts),
-        "continued": bool(facts.get("journal")) and continues(facts),
-        "done_earlier": [track.index for track in way if track.done_earlier and not track.to_do],
-        "refusals": printable_parts(refusals(way)),
-        "to_do": [track.index for track in way if track.to_do],
-        # What every call from the plan on is given instead of a name, and what it is to call the key.
-        "to_name": [{"key_id": pin, "name": track.key_id} for track, pin in zip(way, pins)],
-        "to_take": [{"key_id": pin} for track, pin in zip(way, pins) if track.to_do],
-        "arns": [track.arn for track in way],
-        "plan": [printable(plan_line(track)) for track in way],
-        "to_rescue": _to_rescue(way, facts),
-        "stopped": any(track.missing or track.interrupted for track in way),
-        "progress": _progress(way) + _time_left(way, run),
-        "to_verify": [track.index for track in way if track.attempts or not (track.to_do or track.refusal)],
-        "to_prove": [_to_prove(track, str(run["strategy"])) for track in way if _provable(track)],
-        "failures": printable_parts(failures(way)),
-        "outcome": _outcome(way, bool(run["check_mode"]), str(run.get("stage") or "")),
-    }
+# -- what is told ------------------------------------------------------------------------------------------------------
 
 
 def refusals(way: Sequence[Track]) -> list[str]:
@@ -612,29 +622,26 @@ def refusals(way: Sequence[Track]) -> list[str]:
 
     What is said of the whole call is said once.
     """
-    codes = {(track.refusal or {}).get("code") for track in way}
     said = {refusal_sentence(track) for track in way if track.refusal}
-    if len(way) > 1 and codes == {_LOST_RESULT["code"]} and len(said) == 1:
+    if len(way) > 1 and len(said) == 1 and all(track.plan and track.plan.unaccounted for track in way):
         return list(said)
     return [f"{track.key_id}: {refusal_sentence(track)}" for track in way if track.refusal]
 
 
 def refusal_sentence(track: Track) -> str:
-    message = bare((track.refusal or {}).get("message")).rstrip(".")
-    prefix = _prefix(track.key_id)
-    message = message[len(prefix) :].lstrip() if message.startswith(prefix) else message
-    hint = _hint(track, message)
+    message = str((track.refusal or {}).get("message")).rstrip(".")
+    hint = _hint(track)
     return f"{message}. {hint}." if hint else f"{message}."
 
 
-def _hint(track: Track, message: str) -> str | None:
+def _hint(track: Track) -> str | None:
     symmetric = track.key_spec == models.SYMMETRIC
     if track.strategy == "on_demand" and not symmetric and track.key_spec != "unknown":
         return (
             f"The strategy for new material in an {track.key_spec} key is alias; reimport deletes and imports the "
             "material that the key has"
         )
-    if track.strategy == "reimport" and "not the one that belongs to the key" in message:
+    if track.strategy == "reimport" and (track.refusal or {}).get("reason") == models.OTHER_MATERIAL:
         other = "on_demand" if symmetric else "alias"
         return f"The strategy reimport takes the same material only; the strategy for new material is {other}"
     return None
@@ -666,14 +673,6 @@ def _outage(entry: Mapping[str, Any]) -> str:
     if seconds is None:
         return "unusable from then on"
     return f"unusable for about {float(seconds):.3f} s" if float(seconds) else "not interrupted"
-
-
-def _to_rescue(way: Sequence[Track], facts: Facts) -> list[int]:
-    """The keys of the latest batch whose material may be missing because of it."""
-    if facts["run"]["strategy"] != "reimport" or not facts.get("attempts"):
-        return []
-    latest = facts["attempts"][-1]["indices"]
-    return [track.index for track in way if track.index in latest and track.last and track.last.missing]
 
 
 def _progress(way: Sequence[Track]) -> str:
@@ -735,5 +734,5 @@ def failures(way: Sequence[Track]) -> list[str]:
             unusable = f"; THE KEY CANNOT BE USED{where}" if track.unusable else ""
             command = problem.get("heal_command")
             heal = f"; to heal it: {command}" if command else ""
-            told.append(f"{track.key_id}: {bare(problem['message'])}{unusable}{heal}")
+            told.append(f"{track.key_id}: {problem['message']}{unusable}{heal}")
     return told

@@ -30,6 +30,7 @@ import playbook_runner
 import pytest
 import tokens
 import yaml
+from ansible_collections.byok.aws.plugins.plugin_utils.rotation_documents import packed
 from cryptography.hazmat.primitives import serialization
 from materials import b64
 from materials import check_value
@@ -91,18 +92,31 @@ REPLACE = ["CreateKey", "TagResource", "ImportKeyMaterial", "UpdateAlias"]
 
 VAULT = bytes(one ^ two for one, two in zip(material(SYMMETRIC, "vault 1"), material(SYMMETRIC, "vault 2")))
 
-# The facts of a role that has been given no key.
-FACTS: dict[str, Any] = {
-    "run": {
-        "id": "run-1",
-        "strategy": "reimport",
-        "check_mode": False,
-        "batch_size": 50,
-        "started": 0.0,
-        "finished": 1.0,
-    },
-    "key_inputs": [],
-}
+# What is known of a run of the role that has been given no key.
+PLANNED = packed(
+    {
+        "run": {
+            "id": "run-1",
+            "strategy": "reimport",
+            "check_mode": False,
+            "batch_size": 50,
+            "started": 0.0,
+            "finished": 1.0,
+        },
+        "options": {
+            "strategy": "reimport",
+            "batch_size": 50,
+            "canary": True,
+            "journal_path": "",
+            "expected_account": "",
+            "wait_timeout": 600,
+            "stage_path": "",
+            "allow": [],
+            "request_rates": {},
+        },
+        "key_inputs": [],
+    }
+)
 
 TOKEN = tokens.softhsm(Path(tempfile.mkdtemp()), "payments") if importlib.util.find_spec("pkcs11") else None
 TOKEN_OUTCOMES = (
@@ -230,11 +244,16 @@ SETTINGS: dict[str, Setting] = {
             "Look at one key": Outcome(False),
         },
     ),
-    "kms_rotation_course": Setting(
-        values={"the_results_of_the_role": FACTS}, outcomes={"Show what is refused": Outcome(False)}
+    "kms_rotation": Setting(
+        values={"parts": [PLANNED], "kms_material_rotation_keys": []},
+        outcomes={"Read every key again, and prove the canaries": Outcome(False)},
+    ),
+    "kms_rotation_step": Setting(
+        keys={"alias/payments": (SYMMETRIC, "payments")},
+        outcomes={"Let a key work on random data": Outcome(False)},
     ),
     "kms_rotation_report": Setting(
-        values={"the_results_of_the_role": FACTS}, outcomes={"Show how many keys were changed": Outcome(False)}
+        values={"the_parts_of_the_run": [PLANNED]}, outcomes={"Show how many keys were changed": Outcome(False)}
     ),
     "kms_renewal_plan": Setting(
         values={"expiring": {"kms_keys": []}, "materials": {}},

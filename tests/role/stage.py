@@ -115,12 +115,13 @@ class Stage:
             "BYOK_INTERLOPER": json.dumps({"task": task, "alias": alias, "key_id": key_id}),
         }
 
-    def sabotage(self, task: str, number: int, directory: Path) -> None:
-        """From now on a directory is gone right before this task begins for the nth time in a run."""
+    def sabotage(self, task: str, number: int, path: Path, what: str) -> None:
+        """From now on a path is gone ("remove"), or a directory that nobody can replace ("occupy"), right before this
+        task begins for the nth time in a run."""
         self.environment = {
             "ANSIBLE_CALLBACK_PLUGINS": str(Path(__file__).resolve().parent / "callback_plugins"),
             "ANSIBLE_CALLBACKS_ENABLED": "saboteur",
-            "BYOK_SABOTAGE": json.dumps([task, number, str(directory)]),
+            "BYOK_SABOTAGE": json.dumps([task, number, str(path), what]),
         }
 
     def wanted(self, *options: str, **variables: Any) -> list[str]:

@@ -603,8 +603,8 @@ def scenario_without_a_place_for_the_journal_no_other_key_is_begun(stage: Stage)
     place.mkdir()
     journal = str(place / "journal.json")
     before = stage.lab.mark()
-    # The first is written before the first batch.
-    stage.sabotage("Write the journal", 2, place)
+    # The journal is there before the first batch, and its place is taken when that begins.
+    stage.sabotage("Change the keys, import again", 1, place / "journal.json", "occupy")
 
     run = stage.run(keys=keys, batch_size=1, journal_path=journal)
 
@@ -617,8 +617,7 @@ def scenario_without_a_place_for_the_journal_no_other_key_is_begun(stage: Stage)
     assert report["keys"][0]["canary"]["verdict"] == "passed"
     assert "the journal" in report["keys"][1]["error"]["message"]
 
-    place.mkdir()
-    stage.sabotage("Write the report as JSON", 1, place)
+    stage.sabotage("write the report as JSON", 1, place, "remove")
     unreported = stage.run(keys=keys, report_path=str(place / "report.json"))
 
     assert unreported.status == 2 and unreported.says("report.json could not be written"), unreported.output
@@ -628,7 +627,7 @@ def scenario_without_a_place_for_the_journal_no_other_key_is_begun(stage: Stage)
 
 def scenario_what_is_refused_for_the_sake_of_the_material_can_be_allowed(stage: Stage) -> None:
     """For the run and for a key alone."""
-    weak = stage.canaries.add("32 hexadecimal digits", material(SYMMETRIC)[:16].hex().encode())
+    weak = stage.planted.add("32 hexadecimal digits", material(SYMMETRIC)[:16].hex().encode())
     key_id = stage.lab.empty_key()
     import_elsewhere(stage.lab.kms, key_id, SYMMETRIC, weak)
     key = {"key_id": key_id, "key_material": b64(weak)}

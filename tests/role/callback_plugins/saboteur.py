@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Take a directory away right before a task begins, as BYOK_SABOTAGE says: task, number and directory, as JSON."""
+"""Take a path away right before a task begins, as BYOK_SABOTAGE says: task, number, path and what to do, as JSON."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ from ansible.plugins.callback import CallbackBase
 DOCUMENTATION = """
 name: saboteur
 type: notification
-short_description: Takes a directory away, for tests
-description: Removes a directory right before a task begins for the nth time.
+short_description: Takes a path away, for tests
+description: Removes a path, or puts a directory there, right before a task begins for the nth time.
 """
 
 
@@ -30,9 +30,12 @@ class CallbackModule(CallbackBase):
 
     def __init__(self):
         super().__init__()
-        self.task, self.left, self.directory = json.loads(os.environ["BYOK_SABOTAGE"])
+        self.task, self.left, self.path, self.what = json.loads(os.environ["BYOK_SABOTAGE"])
 
     def v2_playbook_on_task_start(self, task, is_conditional):
         self.left -= self.task in task.get_name()
         if self.left == 0:
-            shutil.rmtree(self.directory, ignore_errors=True)
+            shutil.rmtree(self.path, ignore_errors=True)
+            if self.what == "occupy":
+                os.unlink(self.path)
+                os.makedirs(os.path.join(self.path, "in the way"))

@@ -58,7 +58,10 @@ Canary = dict[str, Any]
 
 @dataclass(frozen=True)
 class CanaryRequest:
-    """What to do with one key: take a canary (take), test the key with an earlier one (canary), or only read it."""
+    """What to do with one key: take a canary (take), test the key with an earlier one (canary), or only read it.
+
+    with_aliases: whether the names of the key are listed, too.
+    """
 
     key_id: str
     canary: Mapping[str, Any] | None = None
@@ -66,6 +69,7 @@ class CanaryRequest:
     take: bool = True
     patience: float = 30
     expected_account: str | None = None
+    with_aliases: bool = True
 
 
 @dataclass(frozen=True)
@@ -107,7 +111,8 @@ def visit(kms: connection.Connection, request: CanaryRequest, region: str | None
             "error": {"code": error.code, "message": error.sentence},
         }
     finding = prove(kms, key, request) if request.canary else take(kms, key) if request.take else Finding()
-    return {**_request_fields(request, key, aliases(kms, key)), **_finding_fields(finding), "error": None}
+    names = aliases(kms, key) if request.with_aliases else []
+    return {**_request_fields(request, key, names), **_finding_fields(finding), "error": None}
 
 
 def _described(kms: connection.Connection, request: CanaryRequest, region: str | None) -> Key:

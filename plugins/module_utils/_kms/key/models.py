@@ -372,11 +372,16 @@ def told_steps(steps: Sequence[StepRecord], failed: bool) -> list[StepRecord]:
     return carried_out(steps) if begun else list(steps)
 
 
+# The material given is not the one that the key has, and only that is taken back.
+OTHER_MATERIAL = "other_material"
+
+
 @dataclass(frozen=True)
 class Plan:
     """The steps, in order, and the predicted key after them.
 
     refusal: a sentence when the plan must not be carried out. forceable: whether force overrides the refusal.
+    reason: OTHER_MATERIAL when that is why it is refused.
     waits_for: the material that becomes current without a call, because an earlier run has started its rotation.
     prepares: whether the wrapped material is kept for a later run.
     known_cut_off: the value of the cut-off tag when the plan was made.
@@ -390,6 +395,7 @@ class Plan:
     skip_reason: str | None = None
     refusal: str | None = None
     forceable: bool = True
+    reason: str | None = None
     waits_for: str | None = None
     prepares: bool = False
     known_cut_off: str | None = None

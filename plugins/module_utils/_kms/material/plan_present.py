@@ -25,7 +25,9 @@ from ..key.models import Step
 def plan_present(request: Request, key: Key, evidence: Evidence) -> Plan:
     """Import as the first material, import again as the existing one, or do nothing."""
     if evidence.verdict == "mismatch":
-        return Plan(steps=_blind(request, key, evidence), refusal=mismatch_sentence(request, key))
+        return Plan(
+            steps=_blind(request, key, evidence), refusal=mismatch_sentence(request, key), reason=models.OTHER_MATERIAL
+        )
     if not key.symmetric:
         return _single(request, key, evidence)
     if key.never_imported:
@@ -175,7 +177,8 @@ def _unproved(request: Request, key: Key, evidence: Evidence) -> Plan:
     plans = [proved(request, key, entry, evidence) for entry in candidates]
     steps = [step for plan in plans for step in plan.steps]
     if not steps:
-        return plans[0] if plans else Plan(refusal=mismatch_sentence(request, key), forceable=False)
+        mismatch = Plan(refusal=mismatch_sentence(request, key), forceable=False, reason=models.OTHER_MATERIAL)
+        return plans[0] if plans else mismatch
     # A request to a replica has no ID: one request covers all candidates.
     alternatives = () if key.replica else tuple(steps[1:])
     return Plan(steps=(replace(steps[0], alternatives=alternatives),))

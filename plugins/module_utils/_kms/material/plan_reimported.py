@@ -32,7 +32,7 @@ from .plan_present import new_description
 def plan_reimported(request: Request, key: Key, evidence: Evidence) -> Plan:
     """Prove, delete, import. A key that is already empty needs only the import."""
     if evidence.verdict == "mismatch":
-        return Plan(refusal=mismatch_sentence(request, key), forceable=False)
+        return Plan(refusal=mismatch_sentence(request, key), forceable=False, reason=models.OTHER_MATERIAL)
     if key.never_imported:
         return Plan(steps=(first_import(request, key, evidence),))
     if not key.symmetric:

@@ -197,7 +197,7 @@ class KeyRun:
         request = self.key_input.request
         plan = make_plan(request, key, evidence)
         if plan.refusal:
-            raise refused(plan.refusal)
+            raise refused(plan.refusal, plan.reason)
         self.result = _predicted(self.result, key, plan, request)
         if plan.to_do:
             self.executor = PlanExecutor(self.kms, request, plan, key, secret, self.key_input.wrapped)

@@ -21,7 +21,6 @@ import hashlib
 import json
 import os
 import re
-import tempfile
 from collections.abc import Iterable
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -40,6 +39,7 @@ from ..service.errors import invalid
 from .files import check_directory
 from .files import owner_problem
 from .files import read_private_file
+from .files import replace_file
 
 REQUESTED, WRAPPED = "requested", "wrapped"
 SCHEMA = 2
@@ -109,17 +109,7 @@ def write(option: str, path: str, entries: Iterable[Entry]) -> None:
     """Write the file as a whole, for its owner alone. Raises AnsibleKMSError."""
     content = {"schema": SCHEMA, "collection": _COLLECTION, "keys": [_document(one) for one in entries]}
     try:
-        # In the same directory, so that it can take the place of an older one in one step. Its mode is 0600.
-        descriptor, new = tempfile.mkstemp(dir=os.path.dirname(path) or ".", prefix=".byok-")
-        try:
-            with os.fdopen(descriptor, "w") as file:
-                json.dump(content, file, indent=1)
-                file.flush()
-                os.fsync(file.fileno())
-            os.replace(new, path)
-        except BaseException:
-            os.unlink(new)
-            raise
+        replace_file(path, json.dumps(content, indent=1))
     except OSError as error:
         raise invalid(f"{option} {path} cannot be written: {error.strerror}") from None
 

@@ -16,6 +16,7 @@ import grp
 import os
 import pwd
 import stat
+import tempfile
 from collections.abc import Container
 from collections.abc import Iterator
 from functools import cache
@@ -49,6 +50,21 @@ def read_private_file(option: str, path: str, loose: bool, largest: int) -> byte
     if not content:
         raise invalid(f"{option} {path} is empty")
     return content
+
+
+def replace_file(path: str, content: str) -> None:
+    """Write a file as a whole, for its owner alone. A reader finds the old one or the new one. Raises OSError."""
+    # In the same directory, so that it can take the place of an older one in one step. Its mode is 0600.
+    descriptor, new = tempfile.mkstemp(dir=os.path.dirname(path) or ".", prefix=".byok-")
+    try:
+        with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(new, path)
+    except BaseException:
+        os.unlink(new)
+        raise
 
 
 def _check_file(option: str, path: str, status: os.stat_result, loose: bool, largest: int) -> None:

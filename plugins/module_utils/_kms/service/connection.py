@@ -220,6 +220,11 @@ def _method_name(operation: str) -> str:
     return "".join(f"_{char.lower()}" if char.isupper() else char for char in operation).lstrip("_")
 
 
+def impatient_config(timeout: int) -> Any:
+    """A client for what can be done without: one attempt, and so many seconds to connect and to read."""
+    return client_config().merge(Config(connect_timeout=timeout, read_timeout=timeout))
+
+
 def client_config() -> Any:
     """How the client is set up, where the user's aws_config does not say otherwise.
 

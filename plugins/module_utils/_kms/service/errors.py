@@ -108,6 +108,7 @@ class AnsibleKMSError(Exception):
         key_id: the key that it is about, as the caller named it, where the text does not name it.
         code: AWS's error code, or one of the codes of this module.
         operation: the API operation, or None when none was called.
+        reason: why a plan is refused, where there is a word for it.
     """
 
     def __init__(self, message: str | None = None, exception: Exception | None = None, **kwargs: Any) -> None:
@@ -118,6 +119,7 @@ class AnsibleKMSError(Exception):
         self.operation: str | None = kwargs.get("operation")
         self.key: str = kwargs.get("key") or ""
         self.key_id: str | None = kwargs.get("key_id")
+        self.reason: str | None = kwargs.get("reason")
 
     def __str__(self) -> str:
         # Not botocore's own text: it may print the values of parameters.
@@ -175,6 +177,7 @@ def error_fields(
         "aws_message": error.aws_message or None,
         "operation": error.operation,
         "request_id": error.request_id,
+        **({"reason": error.reason} if error.reason else {}),
     }
 
 
@@ -209,9 +212,9 @@ def unexpected(error: Exception, key: str) -> AnsibleKMSError:
     return AnsibleKMSError(message, code=UNEXPECTED)
 
 
-def refused(message: str) -> AnsibleKMSError:
-    """A plan that must not be carried out."""
-    return AnsibleKMSError(message, code=REFUSED)
+def refused(message: str, reason: str | None = None) -> AnsibleKMSError:
+    """A plan that must not be carried out. reason: that of the plan, for those who have to know it without reading."""
+    return AnsibleKMSError(message, code=REFUSED, reason=reason)
 
 
 def cut_off(message: str) -> AnsibleKMSError:

@@ -14,6 +14,7 @@ from typing import Callable
 from ansible_collections.amazon.aws.plugins.module_utils.modules import AnsibleAWSModule
 
 from .connection import client_config
+from .connection import impatient_config
 from .errors import AnsibleKMSError
 from .process import Ending
 from .process import attended
@@ -72,7 +73,16 @@ class ModuleCall:
 
     def identify(self) -> str:
         """The account of the credentials, from STS. Raises botocore's exceptions."""
-        return str(self.module.client("sts", config=client_config()).get_caller_identity()["Account"])
+        return str(self.identity()["Account"])
+
+    def identity(self, timeout: int | None = None) -> Mapping[str, Any]:
+        """Whose the credentials are, from STS: Account, Arn and UserId. Raises botocore's exceptions.
+
+        timeout: how many seconds STS is waited for where that is not the usual time.
+        """
+        config = client_config() if timeout is None else impatient_config(timeout)
+        answer: Mapping[str, Any] = self.module.client("sts", config=config).get_caller_identity()
+        return answer
 
 
 # Sees a module before its work, to mask what its options must not show.

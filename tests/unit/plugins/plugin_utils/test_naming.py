@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from ansible_collections.byok.aws.plugins.module_utils._kms.rotation.names import pins as resolved
 from ansible_collections.byok.aws.plugins.plugin_utils import naming
 from ansible_collections.byok.aws.tests.unit.plugins.module_utils._kms.runs import arn
 
@@ -29,7 +30,7 @@ IN_WEST = ONE.replace("eu-central-1", "eu-west-1")
     ],
 )
 def test_a_name_is_resolved_by_the_first_look(names: list[str], found: list[str | None], pins: list[str]) -> None:
-    assert naming.pins(names, [{"key_arn": one} for one in found]) == pins
+    assert resolved(names, [{"key_arn": one} for one in found]) == pins
 
 
 @pytest.mark.parametrize(

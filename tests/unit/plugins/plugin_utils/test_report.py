@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from ansible_collections.byok.aws.plugins.plugin_utils.report import report
 from ansible_collections.byok.aws.plugins.plugin_utils.report import zulu
-from ansible_collections.byok.aws.plugins.plugin_utils.rotation import journal
+from ansible_collections.byok.aws.plugins.plugin_utils.rotation import RotationState
 from ansible_collections.byok.aws.tests.unit.plugins.module_utils._kms.runs import DENIED
 from ansible_collections.byok.aws.tests.unit.plugins.module_utils._kms.runs import LOST
 from ansible_collections.byok.aws.tests.unit.plugins.module_utils._kms.runs import PAIR
@@ -138,7 +138,7 @@ def test_the_report_names_the_key_that_was_worked_on_and_the_name_that_was_given
 
 def test_what_is_said_of_an_alias_that_moved_is_a_warning() -> None:
     named = {"key_inputs": [{"key_id": "alias/one"}]}
-    broken = journal(facts(**named), finished=False, now=START)
+    broken = RotationState(facts(**named)).journal(False, START)
     state = {**named, "strategy": "on_demand", "looks": [look("two")], "preflight": result(entry("two"))}
 
     (told,) = the_key(**state, journal=broken)["warnings"]
@@ -558,7 +558,7 @@ def test_the_message_and_the_command_stand_apart() -> None:
 
 
 def test_what_was_done_earlier_is_said_with_its_request_ids() -> None:
-    written = journal(facts("one", "two", attempts=[DONE]), finished=False, now=START + 20)
+    written = RotationState(facts("one", "two", attempts=[DONE])).journal(False, START + 20)
 
     whole = made("one", "two", journal=written, verified=result(entry(operations=())))
 
@@ -594,7 +594,7 @@ def test_nothing_but_what_is_named_gets_into_a_report() -> None:
     state["verified"] = result(entry(), before=[{**shown(), **secret}])
 
     assert "CANARY" not in json.dumps(report(state, "1", "here"))
-    assert "CANARY" not in json.dumps(journal(state, True, START))
+    assert "CANARY" not in json.dumps(RotationState(state).journal(True, START))
 
 
 def test_the_arn_of_the_first_key_tells_region_and_account() -> None:

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The course of a rotation: what is refused, skipped, rescued and written down, from the results of tasks."""
+"""The state of a rotation: what is refused, skipped, rescued and written down, from the results of tasks."""
 
 from __future__ import annotations
 
@@ -11,8 +11,7 @@ from typing import Any
 
 import pytest
 from ansible_collections.byok.aws.plugins.plugin_utils.rotation import JOURNAL_LIFETIME
-from ansible_collections.byok.aws.plugins.plugin_utils.rotation import course
-from ansible_collections.byok.aws.plugins.plugin_utils.rotation import journal
+from ansible_collections.byok.aws.plugins.plugin_utils.rotation import RotationState
 from ansible_collections.byok.aws.plugins.plugin_utils.rotation import tracks
 from ansible_collections.byok.aws.tests.unit.plugins.module_utils._kms.runs import DENIED
 from ansible_collections.byok.aws.tests.unit.plugins.module_utils._kms.runs import PAIR
@@ -36,6 +35,19 @@ DONE = result(entry(calls=calls(*PAIR)))
 RSA = "RSA_2048"
 
 
+def journal(given: dict[str, Any], finished: bool, now: float) -> dict[str, Any]:
+    return RotationState(given).journal(finished, now)
+
+
+def imported_again(state: RotationState) -> list[int]:
+    """The keys of the latest batch that are imported again."""
+    return state.to_rescue(state.facts["attempts"][-1]["indices"])
+
+
+def left_out(state: RotationState) -> list[int]:
+    return [one.index for one in state.keys if one.done_earlier and not one.to_do]
+
+
 def refusing(message: str, **other: Any) -> dict[str, Any]:
     return result(entry(operations=(), changed=False, error=error(message, "RefusedByPlan"), **other))
 
@@ -44,11 +56,11 @@ def refusing(message: str, **other: Any) -> dict[str, Any]:
 
 
 def test_everything_that_is_planned_is_to_be_done() -> None:
-    way = course(facts("one", "two", preflight=result(entry("one"), entry("two", operations=(), changed=False))))
+    way = RotationState(facts("one", "two", preflight=result(entry("one"), entry("two", operations=(), changed=False))))
 
-    assert (way["to_do"], way["refusals"], way["continued"]) == ([0], [], False)
-    assert way["arns"] == [arn("one"), arn("two")]
-    assert way["plan"] == [f"one (SYMMETRIC_DEFAULT): {', '.join(PAIR)}; unusable for about 0.020 s"] + [
+    assert (way.to_do, way.refusals, way.continued) == ([0], [], False)
+    assert way.arns == [arn("one"), arn("two")]
+    assert way.plan_lines == [f"one (SYMMETRIC_DEFAULT): {', '.join(PAIR)}; unusable for about 0.020 s"] + [
         "two (SYMMETRIC_DEFAULT): nothing to do"
     ]
 
@@ -58,7 +70,7 @@ def test_everything_that_is_planned_is_to_be_done() -> None:
     [(0.0, "not interrupted"), (None, "unusable from then on"), (1.5, "unusable for about 1.500 s")],
 )
 def test_the_plan_tells_the_outage(seconds: float | None, told: str) -> None:
-    (line,) = course(facts(preflight=result(entry(unavailable_seconds=seconds))))["plan"]
+    (line,) = RotationState(facts(preflight=result(entry(unavailable_seconds=seconds)))).plan_lines
 
     assert line.endswith(told)
 
@@ -78,41 +90,43 @@ def test_the_plan_tells_the_outage(seconds: float | None, told: str) -> None:
     ],
 )
 def test_a_refusal_names_the_strategy_that_suits(strategy: str, spec: str, message: str, hint: str | None) -> None:
-    way = course(facts(strategy=strategy, preflight=refusing(message, key_spec=spec)))
+    refused = refusing(message, key_spec=spec)
+    if "not the one" in message:
+        refused["kms_keys"][0]["error"]["reason"] = "other_material"
 
-    (told,) = way["refusals"]
+    way = RotationState(facts(strategy=strategy, preflight=refused))
+
+    (told,) = way.refusals
     assert told.startswith(f"one: {message}")
     assert hint in told if hint else told == f"one: {message}."
-    assert way["to_do"] == [] and way["plan"] == [f"one ({spec}): refused"]
+    assert way.to_do == [] and way.plan_lines == [f"one ({spec}): refused"]
 
 
 @pytest.mark.parametrize(
-    ("message", "refused", "planless"),
+    ("said", "refused", "planless"),
     [
-        ("key two: key_id: it is not a key ID", ["two"], [0]),
+        ({"message": "key_id: it is not a key ID", "key_id": "two"}, ["two"], [0]),
         # What is said of the whole call is said once.
-        ("keys names the key one twice", ["keys names the key one twice."], []),
-        ("", ["the task ended without a result for this key."], []),
+        (
+            {"message": "keys names the key one twice", "key_id": None, "code": "InvalidInput"},
+            ["keys names the key one twice."],
+            [],
+        ),
+        (None, ["the task ended without a result for this key."], []),
     ],
 )
 def test_a_plan_that_failed_as_a_whole_refuses_the_key_it_names_or_all(
-    message: str, refused: list[str], planless: list[int]
+    said: dict[str, Any] | None, refused: list[str], planless: list[int]
 ) -> None:
-    state = facts("one", "two", preflight={"indices": [0, 1], "kms_keys": [], "diff": [], "msg": message}, looks=[])
+    whole = {"indices": [0, 1], "kms_keys": [], "diff": [], "msg": "", "error": said}
+    state = facts("one", "two", preflight=whole, looks=[])
 
-    way = course(state)
+    way = RotationState(state)
 
-    assert [told.split(":")[0] for told in way["refusals"]] == refused
-    assert all("key two: key_id" not in told for told in way["refusals"])
+    assert [told.split(":")[0] for told in way.refusals] == refused
+    assert all("key two: key_id" not in told for told in way.refusals)
     assert [track.index for track in tracks(state) if track.plan is None] == planless
-    assert way["to_do"] == []
-
-
-def test_a_plan_that_failed_for_a_name_with_control_characters_refuses_it() -> None:
-    message = r"key tw\x1bo: key_id: it is not a key ID"
-    state = facts("one", "tw\x1bo", preflight={"indices": [0, 1], "kms_keys": [], "diff": [], "msg": message}, looks=[])
-
-    assert course(state)["refusals"] == [r"tw\x1bo: key_id: it is not a key ID."]
+    assert way.to_do == []
 
 
 # -- the journal -------------------------------------------------------------------------------------------------------
@@ -136,10 +150,10 @@ def broken_off(**other: Any) -> dict[str, Any]:
     ids=["the same", "too old", "other wishes", "other strategy", "lost since", "rotated since"],
 )
 def test_the_same_rotation_goes_on_where_it_broke_off(change: dict[str, Any], skipped: list[int]) -> None:
-    way = course({**facts("one", "two", **change), "journal": broken_off()})
+    way = RotationState({**facts("one", "two", **change), "journal": broken_off()})
 
-    assert way["done_earlier"] == skipped
-    assert way["to_do"] == [index for index in (0, 1) if index not in skipped]
+    assert left_out(way) == skipped
+    assert way.to_do == [index for index in (0, 1) if index not in skipped]
 
 
 def test_the_order_of_the_keys_and_the_form_of_their_names_do_not_matter() -> None:
@@ -147,14 +161,14 @@ def test_the_order_of_the_keys_and_the_form_of_their_names_do_not_matter() -> No
     turned["preflight"] = result(entry("two"), entry("one"))
     turned["key_inputs"] = [{"key_id": arn("two")}, {"key_id": arn("one")}]
 
-    assert course(turned)["to_do"] == [0]
+    assert RotationState(turned).to_do == [0]
 
 
 def test_a_complete_journal_makes_nothing_skipped() -> None:
     complete = journal(facts(attempts=[DONE], verified=result(entry(operations=()))), finished=True, now=START + 20)
 
     assert complete["state"] == "completed"
-    assert course(facts(journal=complete))["to_do"] == [0]
+    assert RotationState(facts(journal=complete)).to_do == [0]
 
 
 @pytest.mark.parametrize(
@@ -186,7 +200,7 @@ def test_on_demand_never_skips_what_the_plan_would_change() -> None:
     state = facts(strategy="on_demand", attempts=[DONE])
     written = journal(state, finished=False, now=START + 20)
 
-    assert course(facts(strategy="on_demand", journal=written))["to_do"] == [0]
+    assert RotationState(facts(strategy="on_demand", journal=written)).to_do == [0]
 
 
 def test_what_is_written_down_is_json() -> None:
@@ -204,11 +218,10 @@ def named(**other: Any) -> dict[str, Any]:
 
 
 def test_from_the_plan_on_every_call_is_given_the_key_that_the_first_look_has_found() -> None:
-    way = course(named(preflight=result(entry("one"), entry("two", operations=(), changed=False))))
+    way = RotationState(named(preflight=result(entry("one"), entry("two", operations=(), changed=False))))
 
-    assert way["to_name"] == [{"key_id": arn("one"), "name": PAYMENTS}, {"key_id": arn("two"), "name": "two"}]
-    assert way["to_take"] == [{"key_id": arn("one")}]
-    assert way["plan"][0].startswith(f"{PAYMENTS} (SYMMETRIC_DEFAULT): ")
+    assert (way.pins, way.names) == ([arn("one"), arn("two")], [PAYMENTS, "two"])
+    assert way.plan_lines[0].startswith(f"{PAYMENTS} (SYMMETRIC_DEFAULT): ")
 
 
 @pytest.mark.parametrize("planned", [None, "no such key"])
@@ -218,11 +231,11 @@ def test_an_alias_that_the_first_look_could_not_resolve_is_refused(planned: str 
     if planned:
         state["preflight"]["kms_keys"][0] = {"key_id": PAYMENTS, "error": error(planned)}
 
-    way = course(state)
+    way = RotationState(state)
 
-    (told,) = way["refusals"]
+    (told,) = way.refusals
     assert told.startswith(f"{PAYMENTS}: {planned or f'{PAYMENTS} could not be resolved before the plan (denied)'}")
-    assert way["to_do"] == [1]
+    assert way.to_do == [1]
 
 
 MOVED = {"preflight": result(entry("three"), entry("two")), "looks": [look("three"), look("two")]}
@@ -246,29 +259,31 @@ def test_an_alias_that_moved_since_a_run_broke_off_takes_no_other_key_along(
 ) -> None:
     broken = journal(named(attempts=[DONE]), finished=False, now=START + 20)
 
-    way = course({**named(**change), "journal": broken})
+    way = RotationState({**named(**change), "journal": broken})
 
     said = f"{PAYMENTS} leads to the key {arn('three')} now; in the rotation of 2030-03-17T17:47:00.000Z"
-    assert [said in told and "name that key by its ARN" in told for told in way["refusals"]] == [True] * refused
-    assert (0 in way["to_do"]) is not (refused or not change)
-    assert (said in way["plan"][0]) is noted
+    assert [said in told and "name that key by its ARN" in told for told in way.refusals] == [True] * refused
+    assert (0 in way.to_do) is not (refused or not change)
+    assert (said in way.plan_lines[0]) is noted
 
 
 def test_by_its_arn_the_key_is_gone_on_with() -> None:
     broken = journal(named(attempts=[DONE]), finished=False, now=START + 20)
 
-    way = course({**facts("one", "two", key_inputs=[{"key_id": arn("one")}, {"key_id": "two"}]), "journal": broken})
+    way = RotationState(
+        {**facts("one", "two", key_inputs=[{"key_id": arn("one")}, {"key_id": "two"}]), "journal": broken}
+    )
 
-    assert (way["continued"], way["done_earlier"], way["to_do"]) == (True, [0], [1])
+    assert (way.continued, left_out(way), way.to_do) == (True, [0], [1])
 
 
 def test_a_journal_that_is_complete_binds_no_name() -> None:
     done = [result(entry("one"), entry("two"))]
     complete = journal(named(attempts=done, preflight=result(entry("one"), entry("two"))), True, START + 20)
 
-    way = course({**named(**MOVED), "journal": complete})
+    way = RotationState({**named(**MOVED), "journal": complete})
 
-    assert (complete["state"], way["refusals"], way["to_do"]) == ("completed", [], [0, 1])
+    assert (complete["state"], way.refusals, way.to_do) == ("completed", [], [0, 1])
 
 
 @pytest.mark.parametrize("strategy", ["reimport", "alias"])
@@ -278,13 +293,13 @@ def test_an_attempt_at_another_key_than_the_one_planned_fails(strategy: str, whe
     state = facts(strategy=strategy, attempts=[other if where == "attempts" else DONE], taken=canaries("taken"))
     state["verified"] = other if where == "verified" else {}
 
-    way = course(state)
+    way = RotationState(state)
 
-    (told,) = way["failures"]
+    (told,) = way.failures
     assert told.startswith(
         f"one: the key {arn('one')} was planned, and {arn('two')} was worked on (ImportKeyMaterial, "
     )
-    assert way["to_prove"] == [] and way["progress"].startswith("0 done, 1 failed")
+    assert way.to_prove == [] and way.progress.startswith("0 done, 1 failed")
     (record,) = journal(state, True, START + 20)["keys"]
     assert (record["status"], record["key_arn"]) == ("failed", arn("two" if where == "attempts" else "one"))
 
@@ -292,11 +307,11 @@ def test_an_attempt_at_another_key_than_the_one_planned_fails(strategy: str, whe
 def test_what_failed_at_another_key_is_told_with_its_cure() -> None:
     stray = entry("two", operations=PAIR[:2], key_state="PendingImport", error=error("denied", heal="heal two"))
 
-    way = course(facts(attempts=[result(stray)]))
+    way = RotationState(facts(attempts=[result(stray)]))
 
-    (told,) = way["failures"]
+    (told,) = way.failures
     assert "ImportKeyMaterial, DeleteImportedKeyMaterial); denied; THE KEY CANNOT BE USED; to heal it: heal two" in told
-    assert way["stopped"]
+    assert way.stopped
 
 
 def test_an_alias_may_have_left_the_key_that_is_replaced() -> None:
@@ -304,7 +319,7 @@ def test_an_alias_may_have_left_the_key_that_is_replaced() -> None:
     state = facts(strategy="alias", looks=[look("new")])
 
     for name in ("one", "new"):
-        assert course({**state, "attempts": [result(entry(name))]})["failures"] == []
+        assert RotationState({**state, "attempts": [result(entry(name))]}).failures == []
 
 
 # -- batches and rescue ------------------------------------------------------------------------------------------------
@@ -326,36 +341,36 @@ DOWN = entry(key_state="PendingImport", operations=PAIR[:2], error=error(heal="h
 def test_what_may_be_without_its_material_is_rescued_and_stops_the_run(
     attempt: dict[str, Any], rescued: list[int]
 ) -> None:
-    way = course(facts(attempts=[attempt]))
+    way = RotationState(facts(attempts=[attempt]))
 
-    assert (way["to_rescue"], way["stopped"]) == (rescued, bool(rescued))
+    assert (imported_again(way), way.stopped) == (rescued, bool(rescued))
 
 
 @pytest.mark.parametrize("strategy", ["reimport", "on_demand", "alias"])
 def test_what_was_asked_to_end_stops_the_run_and_needs_no_rescue(strategy: str) -> None:
     asked = result(entry(operations=(), error=error("it was not finished", code="Interrupted")))
 
-    way = course(facts("one", "two", strategy=strategy, attempts=[asked]))
+    way = RotationState(facts("one", "two", strategy=strategy, attempts=[asked]))
 
-    assert (way["stopped"], way["to_rescue"]) == (True, [])
+    assert (way.stopped, imported_again(way)) == (True, [])
 
 
 def test_after_a_rescue_the_run_goes_on() -> None:
-    way = course(facts("one", "two", attempts=[result(DOWN), result(entry(operations=PAIR[2:]))]))
+    way = RotationState(facts("one", "two", attempts=[result(DOWN), result(entry(operations=PAIR[2:]))]))
 
-    assert (way["stopped"], way["to_rescue"], way["progress"]) == (False, [], "1 done, 0 failed, 1 left")
+    assert (way.stopped, imported_again(way), way.progress) == (False, [], "1 done, 0 failed, 1 left")
 
 
 def test_on_demand_has_nothing_to_rescue() -> None:
     failed = result(entry(operations=ROTATION[:1], error=error()))
 
-    assert course(facts(strategy="on_demand", attempts=[failed]))["to_rescue"] == []
+    assert imported_again(RotationState(facts(strategy="on_demand", attempts=[failed]))) == []
 
 
 def test_only_the_latest_batch_is_rescued() -> None:
     second = {**result(entry("two")), "indices": [1]}
 
-    assert course(facts("one", "two", attempts=[result(DOWN), second]))["to_rescue"] == []
+    assert imported_again(RotationState(facts("one", "two", attempts=[result(DOWN), second]))) == []
 
 
 # -- a key in the place of another -------------------------------------------------------------------------------------
@@ -371,10 +386,10 @@ def test_a_replacement_takes_nothing_away() -> None:
     """A key that had lost its material before, and whose replacement fails, is no reason to stop the run."""
     failed = result(entry(operations=SWAP[:1], key_state="PendingImport", error=error()))
 
-    found = course(replacing(attempts=[failed]))
+    found = RotationState(replacing(attempts=[failed]))
 
-    assert (found["stopped"], found["to_rescue"]) == (False, [])
-    assert found["failures"] == ["one: it failed"]
+    assert (found.stopped, imported_again(found)) == (False, [])
+    assert found.failures == ["one: it failed"]
 
 
 @pytest.mark.parametrize("state", ["PendingImport", "PendingDeletion", "Disabled", "Enabled"])
@@ -384,23 +399,23 @@ def test_what_became_of_the_old_key_is_not_judged_by_its_state(state: str) -> No
 
     for left, told in (((), 0), (("UpdateAlias",), 1)):
         done["verified"] = result(entry(operations=left), before=[shown(state)])
-        assert len(course(done)["failures"]) == told
+        assert len(RotationState(done).failures) == told
 
 
 def test_a_replacement_that_is_not_finished_is_never_skipped() -> None:
     written = journal(replacing(attempts=[result(entry(operations=SWAP))]), False, START + 30)
     assert written["keys"][0]["status"] == "done"
 
-    assert course(replacing(journal=written))["to_do"] == [0]
+    assert RotationState(replacing(journal=written)).to_do == [0]
     done = facts(strategy="alias", preflight=result(entry(operations=())), journal=written)
-    assert course(done)["to_do"] == []
+    assert RotationState(done).to_do == []
 
 
 # -- the end -----------------------------------------------------------------------------------------------------------
 
 
 def test_a_key_that_is_down_is_told_with_the_command_that_heals_it() -> None:
-    (told,) = course(facts(attempts=[result(DOWN)]))["failures"]
+    (told,) = RotationState(facts(attempts=[result(DOWN)])).failures
 
     assert told == "one: it failed; THE KEY CANNOT BE USED; to heal it: heal one"
 
@@ -418,7 +433,7 @@ def test_a_key_that_is_down_is_told_with_the_command_that_heals_it() -> None:
     ids=["well", "cannot be proved by reading", "something left", "down", "unreadable", "no result"],
 )
 def test_the_look_afterwards_decides(verified: dict[str, Any], told: str | None) -> None:
-    failures = course(facts(attempts=[DONE], verified=verified))["failures"]
+    failures = RotationState(facts(attempts=[DONE], verified=verified)).failures
 
     assert len(failures) == (1 if told else 0)
     assert not told or told in failures[0]
@@ -428,44 +443,43 @@ def test_a_key_that_was_disabled_has_to_be_disabled() -> None:
     state = facts(attempts=[DONE], preflight=result(entry(), before=[shown("Disabled")]))
     state["verified"] = result(entry(operations=()), before=[shown("Enabled")])
 
-    assert "was Disabled before the change and is Enabled now" in course(state)["failures"][0]
+    assert "was Disabled before the change and is Enabled now" in RotationState(state).failures[0]
 
 
 @pytest.mark.parametrize(("verdict", "failed"), [("passed", 0), ("skipped", 0), ("failed", 1)])
 def test_a_canary_that_fails_is_a_failure(verdict: str, failed: int) -> None:
     state = facts(attempts=[DONE], taken=canaries("taken"), proved=canaries(verdict, note="other result"))
 
-    assert len(course(state)["failures"]) == failed
+    assert len(RotationState(state).failures) == failed
 
 
 def test_canaries_are_proved_where_the_change_was_made() -> None:
     state = facts("one", "two", "three", taken=canaries("taken", "taken", "skipped"))
     state["attempts"] = [result(entry("one"), entry("two", error=error(code=DENIED)), entry("three"))]
 
-    assert course(state)["to_prove"] == [{"index": 0, "key": {"key_id": arn("one"), "canary": {"kind": "encrypt"}}}]
+    assert RotationState(state).to_prove == [{"index": 0, "key": {"key_id": arn("one"), "canary": {"kind": "encrypt"}}}]
 
 
 def test_after_a_rotation_the_new_material_is_expected() -> None:
     state = facts(strategy="on_demand", taken=canaries("taken"), attempts=[result(entry(current_key_material_id=B))])
 
-    assert course(state)["to_prove"][0]["key"]["expected_key_material_id"] == B
+    assert RotationState(state).to_prove[0]["key"]["expected_key_material_id"] == B
 
 
 def test_what_was_not_got_to_is_not_verified() -> None:
     state = facts("one", "two", "three", attempts=[result(DOWN)])
     state["preflight"] = result(entry("one"), entry("two"), entry("three", operations=(), changed=False))
 
-    assert course(state)["to_verify"] == [0, 2]
+    assert RotationState(state).to_verify == [0, 2]
 
 
-def test_a_warning_goes_to_the_key_that_it_names() -> None:
-    warnings = ["the key alias/pay was disabled", "the key alias/payments is late", "something else"]
-    state = facts("alias/pay", "alias/payments")
-    state["attempts"] = [result(entry("x", key_arn=A), entry("y", key_arn=B), warnings=warnings)]
+def test_a_warning_goes_to_the_key_of_its_entry() -> None:
+    state = facts("one", "two")
+    state["attempts"] = [result(entry("one", warnings=["it was disabled"]), entry("two"))]
 
     one, two = tracks(state)
 
-    assert [one.attempts[0].warnings, two.attempts[0].warnings] == [(warnings[0],), (warnings[1],)]
+    assert [one.attempts[0].warnings, two.attempts[0].warnings] == [("it was disabled",), ()]
 
 
 @pytest.mark.parametrize(
@@ -473,7 +487,7 @@ def test_a_warning_goes_to_the_key_that_it_names() -> None:
     [(True, "1 keys: 1 would be changed, 0 unchanged"), (False, "1 keys: 1 changed, 0 unchanged")],
 )
 def test_the_outcome_in_a_line(check_mode: bool, told: str) -> None:
-    assert course(facts(check_mode=check_mode, attempts=[] if check_mode else [DONE]))["outcome"] == told
+    assert RotationState(facts(check_mode=check_mode, attempts=[] if check_mode else [DONE])).outcome == told
 
 
 # -- what was noted while a batch was changed --------------------------------------------------------------------------
@@ -516,7 +530,7 @@ def test_a_killed_batch_is_known_from_what_the_module_noted(tail: str, to_do: li
     given["journal_tail"] = tail
     given["run"] = {**given["run"], "started": START + 10}
 
-    assert course(given)["to_do"] == to_do
+    assert RotationState(given).to_do == to_do
     left = [record["status"] for record in journal(given, False, START + 11)["keys"]]
     assert left.count("done") == 2 - len(to_do)
 
@@ -525,13 +539,13 @@ def test_the_progress_tells_the_time_that_the_quotas_take() -> None:
     names = [f"k{number}" for number in range(30)]
     given = facts(*names, preflight=result(*(entry(name) for name in names)))
 
-    assert course(given)["progress"] == "0 done, 0 failed, 30 left, about 32 s by the quotas of KMS"
+    assert RotationState(given).progress == "0 done, 0 failed, 30 left, about 32 s by the quotas of KMS"
     given["run"] = {**given["run"], "stage": "change"}
-    assert course(given)["progress"] == "0 done, 0 failed, 30 left, about 4 s by the quotas of KMS"
+    assert RotationState(given).progress == "0 done, 0 failed, 30 left, about 4 s by the quotas of KMS"
     # Before ansible-core 2.19 a template gives text.
     for rate in (30, "30"):
         given["run"] = {**given["run"], "stage": "", "request_rates": {"GetParametersForImport": rate}}
-        assert course(given)["progress"] == "0 done, 0 failed, 30 left, about 4 s by the quotas of KMS"
+        assert RotationState(given).progress == "0 done, 0 failed, 30 left, about 4 s by the quotas of KMS"
 
 
 def test_rates_that_are_none_are_refused_with_the_plan_and_break_nothing_here() -> None:
@@ -539,7 +553,7 @@ def test_rates_that_are_none_are_refused_with_the_plan_and_break_nothing_here() 
     given = facts(preflight=refused)
     given["run"] = {**given["run"], "request_rates": {"ImportKeyMaterial": 0}}
 
-    assert "needs a number" in course(given)["refusals"][0]
+    assert "needs a number" in RotationState(given).refusals[0]
 
 
 # -- keys in several Regions -------------------------------------------------------------------------------------------
@@ -555,16 +569,16 @@ def in_two(**other: Any) -> dict[str, Any]:
 
 
 def test_the_plan_names_the_regions() -> None:
-    (line,) = course(in_two())["plan"]
+    (line,) = RotationState(in_two()).plan_lines
 
     assert line.startswith("one (SYMMETRIC_DEFAULT) in eu-central-1, eu-west-1: ImportKeyMaterial, ")
 
 
 def test_a_replica_without_its_material_is_rescued_and_told() -> None:
-    way = course(in_two(attempts=[result(WEST_DOWN)]))
+    way = RotationState(in_two(attempts=[result(WEST_DOWN)]))
 
-    assert (way["to_rescue"], way["stopped"]) == ([0], True)
-    assert way["failures"] == ["one: west; THE KEY CANNOT BE USED in eu-west-1; to heal it: y"]
+    assert (imported_again(way), way.stopped) == ([0], True)
+    assert way.failures == ["one: west; THE KEY CANNOT BE USED in eu-west-1; to heal it: y"]
 
 
 @pytest.mark.parametrize(
@@ -581,7 +595,7 @@ def test_the_look_afterwards_goes_into_every_region(before: Any, seen: Any, told
     state["attempts"] = [result(in_regions(entry(), entry()))]
     state["verified"] = result(in_regions(entry(operations=()), entry(operations=())), before=[seen])
 
-    failures = course(state)["failures"]
+    failures = RotationState(state).failures
 
     assert len(failures) == (1 if told else 0)
     assert not told or told in failures[0]
@@ -599,7 +613,7 @@ def test_what_is_left_in_a_region_counts_unless_it_only_proves(left: Any, proof:
     entries = in_regions(entry(operations=()), entry(operations=left, proof=proof), operations=list(left))
     state = in_two(attempts=[EVERYWHERE], verified=result(entries, before=[by_region(shown(), shown())]))
 
-    assert (course(state)["failures"] == []) is fine
+    assert (RotationState(state).failures == []) is fine
 
 
 @pytest.mark.parametrize(
@@ -612,15 +626,7 @@ def test_a_journal_keeps_every_region(since: Any, to_do: list[int]) -> None:
     again = facts(preflight=result(in_regions(entry(), entry()), before=[since]), journal=written)
 
     assert written["keys"][0]["regions"] == {"eu-central-1": "Enabled", "eu-west-1": "Enabled"}
-    assert course(again)["to_do"] == to_do
-
-
-def test_a_warning_about_a_replica_goes_to_its_key() -> None:
-    text = f"the key {arn('one').replace('eu-central-1', 'eu-west-1')} was disabled"
-
-    (track,) = tracks(in_two(attempts=[{**EVERYWHERE, "warnings": [text]}]))
-
-    assert track.attempts[0].warnings == (text,)
+    assert RotationState(again).to_do == to_do
 
 
 def test_a_canary_is_proved_where_it_was_taken() -> None:
@@ -628,4 +634,4 @@ def test_a_canary_is_proved_where_it_was_taken() -> None:
     state = in_two(taken=canaries("taken"), attempts=[EVERYWHERE])
     state["looks"][0]["key_arn"] = replica
 
-    assert course(state)["to_prove"][0]["key"]["key_id"] == replica
+    assert RotationState(state).to_prove[0]["key"]["key_id"] == replica

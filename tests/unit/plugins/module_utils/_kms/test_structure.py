@@ -25,6 +25,7 @@ ROWS = (
     ("material", "external_key", "canary", "inventory"),
     ("fleet", "ceremony"),
     ("replacement",),
+    ("rotation",),
 )
 LEVELS = {package: level for level, row in enumerate(ROWS) for package in row}
 

@@ -20,7 +20,7 @@ from ansible_collections.byok.aws.plugins.module_utils._kms.service.outcome impo
 from ansible_collections.byok.aws.plugins.module_utils._kms.service.texts import printable
 from ansible_collections.byok.aws.plugins.module_utils._kms.service.texts import printable_parts
 from ansible_collections.byok.aws.plugins.plugin_utils.report import report
-from ansible_collections.byok.aws.plugins.plugin_utils.rotation import course
+from ansible_collections.byok.aws.plugins.plugin_utils.rotation import RotationState
 from ansible_collections.byok.aws.tests.unit.plugins.module_utils._kms.builders import kms_error
 from ansible_collections.byok.aws.tests.unit.plugins.module_utils._kms.runs import entry
 from ansible_collections.byok.aws.tests.unit.plugins.module_utils._kms.runs import error
@@ -73,12 +73,13 @@ def refused() -> Any:
 
 
 def failed() -> Any:
-    key = entry(EVIL, error=error(EVIL), key_state="PendingImport")
-    return {**facts(EVIL), "attempts": [result(key, warnings=[f"about {EVIL}"])]}
+    key = entry(EVIL, error=error(EVIL), key_state="PendingImport", warnings=[f"about {EVIL}"])
+    return {**facts(EVIL), "attempts": [result(key)]}
 
 
-def texts_of_a_course(given: Any) -> Any:
-    return {name: course(given)[name] for name in ("refusals", "plan", "progress", "failures", "outcome")}
+def texts_of_a_state(given: Any) -> Any:
+    state = RotationState(given)
+    return [state.refusals, state.plan_lines, state.progress, state.failures, state.outcome]
 
 
 CHANNELS = {
@@ -101,8 +102,8 @@ CHANNELS = {
     },
     "a line": summary_line({"key_id": EVIL, "key_state": EVIL, "operations": [EVIL]}),
     "a line of a failure": summary_line({"key_id": EVIL, "error": {"message": EVIL}}),
-    "the course of a rotation that is refused": texts_of_a_course(refused()),
-    "the course of a rotation that failed": texts_of_a_course(failed()),
+    "the state of a rotation that is refused": texts_of_a_state(refused()),
+    "the state of a rotation that failed": texts_of_a_state(failed()),
     "the report of a refusal": report(refused(), "1.0.0", EVIL),
     "the report of a failure": report(failed(), "1.0.0", EVIL),
 }
