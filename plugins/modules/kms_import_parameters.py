@@ -13,7 +13,7 @@ description:
   - The first of three steps by which key material gets into AWS KMS from a machine that has no network.
   - It asks KMS for the import parameters of one key or many (a wrapping key and an import token, valid for 24 hours), and keeps them in a
     bundle, a file. On the machine with the material, M(byok.aws.kms_wrap_key_material) wraps the material for it. Then
-    M(byok.aws.kms_imported_material) with C(bundle_path) imports it.
+    M(byok.aws.kms_imported_material) with O(byok.aws.kms_imported_material#module:bundle_path) imports it.
   - It changes nothing in KMS. No plaintext is ever on the machine where it runs.
 author:
   - byok.aws maintainers (@byok-aws)

@@ -25,7 +25,7 @@ options:
       - An ARN must name the Region and the account of the connection.
       - The module resolves an alias once. The task continues with the same key when somebody points the alias to another key
         in the meantime.
-      - The task needs exactly one of O(key_id) and O(keys).
+      - The task needs exactly one of O(key_id) and O(keys). With O(bundle_path) it needs none.
     type: str
   keys:
     description:
@@ -183,6 +183,15 @@ options:
         who can write the file can compute one. The module refuses a file of an earlier version of this collection, which has no
         digests; prepare again.
       - A person who has the file, and the permission C(kms:ImportKeyMaterial) on a key, can import the material of that key into it.
+    type: path
+  bundle_path:
+    description:
+      - A bundle with wrapped material, which M(byok.aws.kms_wrap_key_material) has made, instead of any other source. No plaintext is on the
+        machine where the module runs. For O(state=present), O(state=current) and O(state=reimported).
+      - Without O(key_id) and O(keys), every key in the bundle is meant.
+      - The module recognises by the fingerprint, or by the public key or the MAC in the bundle, what is in place already. Before it
+        deletes or rotates anything, it has KMS itself compare the material, by an import.
+      - The rules for O(stage_path) apply to the file. An entry can be used until 15 minutes before its import token is refused.
     type: path
   state:
     description:
@@ -448,6 +457,10 @@ EXAMPLES = r"""
         key_material: "{{ payments_key_material }}"
       - key_id: alias/invoice-signing
         key_material_file: /etc/byok/invoice-signing.pem
+
+- name: Import what was wrapped offline, into every key of the bundle
+  byok.aws.kms_imported_material:
+    bundle_path: /etc/byok/wrapped.json
 
 - name: Prepare the material in the afternoon, without an interruption
   byok.aws.kms_imported_material:
@@ -802,8 +815,9 @@ def work(call):
 
 
 def main():
+    one_or_many = {**ONE_OR_MANY, "required_one_of": [("key_id", "keys", "bundle_path")]}
     together = [("stage", "stage_path")]
-    run_module(imported_material_spec(), work, mask_misplaced, required_together=together, **ONE_OR_MANY)
+    run_module(imported_material_spec(), work, mask_misplaced, required_together=together, **one_or_many)
 
 
 if __name__ == "__main__":

@@ -13,7 +13,7 @@ description:
   - The second of three steps by which key material gets into AWS KMS from a machine that has no network.
   - It wraps the material of one key or many for the bundle of M(byok.aws.kms_import_parameters), and writes a bundle that holds the
     wrapped material and no plaintext. M(byok.aws.kms_imported_material) with
-    C(bundle_path) imports that.
+    O(byok.aws.kms_imported_material#module:bundle_path) imports that.
   - It calls neither AWS nor any other service, and needs Python and the library C(cryptography) alone.
   - It checks everything that can be checked without AWS - the material against the key spec (length, curve), the deadline of the import
     token, type and size of the wrapping key, and what the custodians were told. It writes nothing when any key fails.

@@ -72,7 +72,7 @@ class Setting:
     values: any other variables. makes: aliases that the examples themselves give to keys.
     replicated: aliases of keys that have empty replicas in REPLICAS.
     requested: bundles of kms_import_parameters, each for a new symmetric key: file name, and what the variable with the
-    fingerprint of the wrapping key begins with.
+    fingerprint of the wrapping key begins with. wrapped: such bundles with wrapped material, by its label.
     """
 
     outcomes: Mapping[str, Outcome]
@@ -84,6 +84,7 @@ class Setting:
     makes: frozenset[str] = frozenset()
     replicated: frozenset[str] = frozenset()
     requested: Mapping[str, str] = field(default_factory=dict)
+    wrapped: Mapping[str, str] = field(default_factory=dict)
 
 
 IMPORT = ["ImportKeyMaterial"]
@@ -175,6 +176,7 @@ SETTINGS: dict[str, Setting] = {
             "vault_check_value_1": check_value(material(SYMMETRIC, "vault 1")),
             "vault_check_value_2": check_value(material(SYMMETRIC, "vault 2")),
         },
+        wrapped={"wrapped.json": "offline"},
         written=("evening.json", "evening.journal"),
         variables={
             "payments_key_material": (SYMMETRIC, "payments"),
@@ -189,6 +191,7 @@ SETTINGS: dict[str, Setting] = {
             **TOKEN_OUTCOMES,
             "Import the material of two custodians, who each have one component": Outcome(True, IMPORT, "Enabled"),
             "Remove the expiry": Outcome(True, IMPORT, "Enabled"),
+            "Import what was wrapped offline, into every key of the bundle": Outcome(True),
             "See what a deletion would do": Outcome(True, DELETE, "PendingImport"),
             "Delete the key material, after a proof that the local copy can restore it": Outcome(
                 True, DELETE, "PendingImport"
@@ -332,7 +335,7 @@ def problems(name: str, tasks: list[dict[str, Any]], setting: Setting | None) ->
         return [f"{name}: SETTINGS says nothing about its examples"] if tasks else [f"{name} has no EXAMPLES"]
     found = [f"{name}: the example {one!r} has no outcome" for one in names_of(tasks) - set(setting.outcomes)]
     found += [f"{name}: there is no example {one!r}" for one in set(setting.outcomes) - names_of(tasks)]
-    known = {f"{label}_wrapping_key_fingerprint" for label in setting.requested.values()}
+    known = {f"{label}_wrapping_key_fingerprint" for label in {*setting.requested.values(), *setting.wrapped.values()}}
     known |= set(setting.variables) | set(setting.values) | {task["register"] for task in tasks if "register" in task}
     for task in tasks:
         everything = "\n".join(texts(task))
@@ -343,6 +346,7 @@ def problems(name: str, tasks: list[dict[str, Any]], setting: Setting | None) ->
                 *setting.files,
                 *setting.written,
                 *setting.requested,
+                *setting.wrapped,
             }:
                 found.append(f"{task['name']}: no file {path}")
         found += [f"{task['name']}: no variable {one}" for one in variables_in(task) - known]
@@ -376,11 +380,14 @@ def prepare(setting: Setting, kms: Any, folder: Path) -> dict[str, Any]:
         (folder / file_name).touch(mode=0o600)
         (folder / file_name).write_bytes(pem_or_raw(file_name, key_spec, label))
     told = {}
-    for file_name, label in setting.requested.items():
+    for file_name, label in {**setting.requested, **setting.wrapped}.items():
         options = {**CONNECTION, "endpoint_url": kms.meta.endpoint_url, "region": kms.meta.region_name}
         asked = {"key_id": create_key(kms), "path": str(folder / file_name)}
         result = run_module("kms_import_parameters", {**options, **asked})
         told[f"{label}_wrapping_key_fingerprint"] = result["wrapping_key_fingerprint"]
+        if file_name in setting.wrapped:
+            places = {"path": asked["path"], "dest": asked["path"]}
+            run_module("kms_wrap_key_material", {**places, "key_material": b64(material(SYMMETRIC, label))})
     return {**setting.values, **told, **{name: b64(material(*chosen)) for name, chosen in setting.variables.items()}}
 
 

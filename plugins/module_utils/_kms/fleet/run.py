@@ -20,6 +20,7 @@ from ..material.arguments import Spec
 from ..material.arguments import imported_material_spec
 from ..material.options import KeyInput
 from ..material.options import PreparationFile
+from ..material.options import keys_of_bundle
 from ..material.options import read_inputs
 from ..material.options import read_preparation
 from ..material.regions import MultiRegionRun
@@ -72,6 +73,9 @@ def run(
     """Bring the keys to the wished states of their material."""
 
     def read() -> tuple[Sequence[KeyInput], PreparationFile | None]:
+        if options.get("bundle_path") is not None:
+            kept = read_preparation(options)
+            return read_inputs(keys_of_bundle(options, kept), region, check_mode), kept
         return read_inputs(options, region, check_mode), read_preparation(options)
 
     def make(
@@ -112,7 +116,7 @@ def managed(
     fleet = make(connections, wished, journal)
     fleet.run(check_mode)
     journal.close()
-    found = outcome([key_run.result for key_run in fleet.key_runs], options.get("keys") is not None, with_diff)
+    found = outcome([key_run.result for key_run in fleet.key_runs], options.get("key_id") is None, with_diff)
     return replace(found, warnings=connections.warnings + found.warnings + journal.warnings)
 
 
@@ -131,7 +135,7 @@ def check_misplaced(spec: Spec, options: Mapping[str, Any]) -> None:
 
 def _refused(options: Mapping[str, Any], error: AnsibleKMSError) -> Outcome:
     """The result of a call in which nothing was asked of KMS."""
-    many = options.get("keys") is not None
+    many = options.get("key_id") is None
     named = None if many else shown(options.get("key_id"))
     failed = Result(named or "", error=error_fields(error, str(error.message), named))
     return Outcome(

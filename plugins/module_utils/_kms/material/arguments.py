@@ -107,7 +107,11 @@ def imported_material_spec() -> Spec:
         "wrapping_key_spec": {"type": "str", "choices": list(WRAPPING_KEY_SPECS), "no_log": False},
         "regions": {"type": "list", "elements": "str"},
     }
-    common = {"stage": {"type": "str", "choices": ["prepare", "change"]}, "stage_path": {"type": "path"}}
+    common = {
+        "stage": {"type": "str", "choices": ["prepare", "change"]},
+        "stage_path": {"type": "path"},
+        "bundle_path": {"type": "path"},
+    }
     return one_or_many(per_key, {"state": "present", "all_materials": False}, common)
 
 

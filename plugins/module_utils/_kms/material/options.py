@@ -63,6 +63,9 @@ class KeyInput:
         return WRAPPED if self.wrapped or self.request.offered else None
 
 
+# The mode of a PreparationFile that was read from bundle_path.
+BUNDLE = "bundle"
+
 # An entry that sets one option of a group inherits no other option of this group from the task.
 _GROUPS = (
     (*_MATERIAL_OPTIONS, "import_token"),
@@ -74,6 +77,8 @@ _GROUPS = (
 @dataclass(frozen=True)
 class PreparationFile:
     """The file of a preparation: with mode "prepare" the run writes it, with "change" it was read.
+
+    A bundle that was wrapped elsewhere is read in the mode "bundle".
 
     prepared: the entries by key ARN. aliases: the ARN to which each alias pointed at the preparation.
     """
@@ -89,7 +94,10 @@ class PreparationFile:
 
 
 def read_preparation(options: Mapping[str, Any]) -> PreparationFile | None:
-    """The options stage and stage_path. Raises AnsibleKMSError."""
+    """The options stage and stage_path, or bundle_path. Raises AnsibleKMSError."""
+    if options.get("bundle_path") is not None:
+        found = preparation.read_bundle(options["bundle_path"], LOOSE_FILE in allowed(options))
+        return PreparationFile(BUNDLE, options["bundle_path"], found, preparation.by_alias(found))
     mode, path = options.get("stage"), options.get("stage_path")
     if mode is None or path is None:
         # The argument spec requires both or none.
@@ -99,6 +107,13 @@ def read_preparation(options: Mapping[str, Any]) -> PreparationFile | None:
         return PreparationFile(mode, path)
     prepared = preparation.read(path, LOOSE_FILE in allowed(options))
     return PreparationFile(mode, path, prepared, preparation.by_alias(prepared))
+
+
+def keys_of_bundle(options: Mapping[str, Any], kept: PreparationFile | None) -> Mapping[str, Any]:
+    """The options, with every key of a bundle where no key is named."""
+    if kept is None or kept.mode != BUNDLE or not (options.get("key_id") is None and options.get("keys") is None):
+        return options
+    return {**options, "keys": [{"key_id": arn} for arn in kept.prepared]}
 
 
 def allowed(options: Mapping[str, Any]) -> frozenset[str]:
@@ -158,6 +173,8 @@ def _read_input(options: Mapping[str, Any], key_id: str, region: str | None, che
     account.check_identifier(str(options["key_id"]), options.get("expected_account"))
     _check_preparation(options)
     _check_combinations(options)
+    if options.get("bundle_path") is not None:
+        return KeyInput(_request(options, key_id, "wrapped"))
     if options.get("stage") == "change":
         # The prepared material is used; the plaintext is not read.
         return KeyInput(_request(options, key_id, "prepared"))
@@ -190,11 +207,22 @@ def _check_combinations(options: Mapping[str, Any]) -> None:
         raise invalid(
             "encrypted_key_material and import_token go together; both come from one set of import parameters"
         )
-    if state != "absent" and not material and options.get("stage") != "change":
+    if options.get("bundle_path") is not None:
+        _check_bundle(options, material)
+    elif state != "absent" and not material and options.get("stage") != "change":
         raise invalid(f"state {state} needs the material: {', '.join(UNWRAPPED_OPTIONS)} or encrypted_key_material")
     if state == "absent":
         _check_absent(options)
     _check_expiry(options)
+
+
+def _check_bundle(options: Mapping[str, Any], material: list[str]) -> None:
+    if material:
+        raise invalid(f"bundle_path and {material[0]} exclude each other; give the material once")
+    if options.get("stage") is not None:
+        raise invalid("bundle_path and stage exclude each other; a bundle is wrapped already")
+    if options["state"] == "absent":
+        raise invalid("bundle_path goes with the states present, current and reimported, not with absent")
 
 
 def _check_absent(options: Mapping[str, Any]) -> None:

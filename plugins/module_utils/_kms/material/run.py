@@ -35,6 +35,7 @@ from ..secret.claims import claims_of
 from ..secret.material import Held
 from ..secret.material import sealer
 from ..secret.preparation import Prepared
+from ..secret.proof import claimed_evidence
 from ..secret.proof import find_evidence
 from ..service import connection
 from ..service.endpoint import require_proved
@@ -55,6 +56,7 @@ from .execute import PlanExecutor
 from .execute import wrapping_choice
 from .find import read_key
 from .find import read_tags
+from .options import BUNDLE
 from .options import KeyInput
 from .options import PreparationFile
 from .plan import make_plan
@@ -144,14 +146,15 @@ class KeyRun:
 
     def _find_evidence(self, key: Key, secret: Held | None) -> Evidence:
         request, kept = self.key_input.request, self.kept
-        if kept is None or kept.mode != "change":
+        if kept is None or kept.mode == "prepare":
             return find_evidence(self.kms, request, key, secret)
         prepared = kept.prepared.get(key.arn)
-        problem = kept.moved_problem(request.key_id, key) or preparation.problem(prepared, key, kept.path, request)
+        problem_of = preparation.bundle_problem if kept.mode == BUNDLE else preparation.problem
+        problem = kept.moved_problem(request.key_id, key) or problem_of(prepared, key, kept.path, request)
         if prepared is None or problem:
             raise refused(str(problem))
         self.key_input = replace(self.key_input, wrapped=prepared.wrapped)
-        return prepared.evidence
+        return claimed_evidence(self.kms, request, key, prepared) if kept.mode == BUNDLE else prepared.evidence
 
     @property
     def prepared(self) -> list[Prepared]:

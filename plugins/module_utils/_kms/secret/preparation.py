@@ -78,6 +78,24 @@ def problem(prepared: Prepared | None, key: Key, path: str, request: Request) ->
     return None
 
 
+def bundle_problem(prepared: Prepared | None, key: Key, path: str, request: Request) -> str | None:
+    """Why what a bundle has of the key cannot be imported, or None."""
+    key_id = request.key_id
+    if prepared is None:
+        return f"bundle_path {path} has no entry of the key {key_id} ({key.arn})"
+    if not prepared.wrapped.blob:
+        return f"bundle_path {path} has no wrapped material for the key {key_id}; wrap it (kms_wrap_key_material)"
+    if prepared.key_spec != key.key_spec:
+        return f"bundle_path {path} says that the key {key_id} is {prepared.key_spec}, and it is {key.key_spec}"
+    late = deadline_problem(prepared.wrapped.valid_to, key.now)
+    if late:
+        return (
+            f"what bundle_path {path} has of the key {key_id} is {late}; request and wrap it again "
+            "(kms_import_parameters, kms_wrap_key_material)"
+        )
+    return None
+
+
 def by_alias(prepared: Mapping[str, Prepared]) -> dict[str, str]:
     """The ARN of the key to which each alias led at the preparation; of a multi-Region key, in one of its Regions."""
     named = ((alias_of(one.name or ""), one.key_arn) for one in prepared.values())
@@ -105,17 +123,25 @@ def check_writable(path: str) -> None:
     bundle.check_writable("stage_path", path)
 
 
-def read(path: str, loose: bool, option: str = "stage_path", again: str = "prepare again") -> dict[str, Prepared]:
+def read_bundle(path: str, loose: bool) -> dict[str, Prepared]:
+    """What a bundle has, by key ARN; the blob of an entry that is not wrapped yet is empty. Raises AnsibleKMSError."""
+    entries = bundle.read("bundle_path", path, loose, "make it again")
+    if not entries:
+        raise invalid(f"bundle_path {path} has no key")
+    return {arn: _prepared(one) for arn, one in entries.items()}
+
+
+def read(path: str, loose: bool) -> dict[str, Prepared]:
     """The preparations by key ARN.
 
     Raises AnsibleKMSError for a file that others can read or exchange, that is none, that is damaged, or in which the
     material of a key is not wrapped yet.
     """
-    entries = bundle.read(option, path, loose, again)
+    entries = bundle.read("stage_path", path, loose, "prepare again")
     waiting = [one.key_arn for one in entries.values() if one.encrypted_key_material is None]
     if waiting:
         raise invalid(
-            f"{option} {path} has no wrapped material for {', '.join(waiting)}; wrap it first (kms_wrap_key_material)"
+            f"stage_path {path} has no wrapped material for {', '.join(waiting)}; wrap it first (kms_wrap_key_material)"
         )
     return {arn: _prepared(one) for arn, one in entries.items()}
 

@@ -26,7 +26,9 @@ from ..service.errors import INVALID_STATE
 from ..service.errors import NOT_ALLOWED
 from ..service.errors import AnsibleKMSError
 from ..service.errors import invalid
+from .claims import mac_message
 from .material import Held
+from .preparation import Prepared
 
 # A proof that the caller may not read, or the key's state forbids, is no proof; everything else is a failure.
 _NO_PROOF_CODES = (*NOT_ALLOWED, INVALID_STATE)
@@ -46,6 +48,44 @@ def find_evidence(kms: connection.Connection, request: Request, key: Key, secret
         if error.code in _NO_PROOF_CODES:
             return NO_EVIDENCE
         raise
+
+
+def claimed_evidence(kms: connection.Connection, request: Request, key: Key, prepared: Prepared) -> Evidence:
+    """What a bundle says of wrapped material, compared with what KMS shows.
+
+    A person who can write the bundle can say anything: a match spares an import that would change nothing, and never
+    stands in for the proof before a deletion or a rotation. Raises AnsibleKMSError.
+    """
+    if key.symmetric:
+        return claimed_symmetric(request, key, prepared)
+    proof = prepared.claims.proof
+    if proof is None or request.state == "reimported" or key.key_state not in (models.ENABLED, models.DISABLED):
+        return NO_EVIDENCE
+    try:
+        if key.key_spec not in specs.HMAC_HASHES:
+            return _verdict("public_key", proof == operations.get_public_key(kms, key.arn))
+        if not key.enabled:
+            return NO_EVIDENCE
+        answer = operations.generate_mac(kms, key.arn, mac_message(key.arn), key.mac_algorithm)
+        return _verdict("mac", hmac.compare_digest(proof, answer))
+    except AnsibleKMSError as error:
+        if error.code in _NO_PROOF_CODES:
+            return NO_EVIDENCE
+        raise
+
+
+def claimed_symmetric(request: Request, key: Key, prepared: Prepared) -> Evidence:
+    """The same for a symmetric key, by the fingerprints in its list of materials. Makes no call."""
+    named, own = request.key_material_id, prepared.claims.fingerprint
+    if named and (key.materials or key.never_imported) and key.material(named) is None:
+        raise invalid(f"the key material {named} was never imported into the key {request.key_id}")
+    marked = [one for one in key.materials if own and descriptions.split(one.description)[1] == own]
+    if named:
+        return Evidence("match", "key_material_id", named, own, reads_every_mark=False)
+    if marked and marked[0].permanent and request.state != "reimported":
+        return Evidence("match", "fingerprint", marked[0].key_material_id, own)
+    meant = marked[0].key_material_id if marked else prepared.key_material_id
+    return Evidence(key_material_id=meant, fingerprint=own, reads_every_mark=False)
 
 
 def symmetric_evidence(request: Request, key: Key, secret: Held | None) -> Evidence:

@@ -12,9 +12,13 @@ import hmac
 import pytest
 from ansible_collections.byok.aws.plugins.module_utils._kms.key.models import NO_EVIDENCE
 from ansible_collections.byok.aws.plugins.module_utils._kms.key.models import Evidence
+from ansible_collections.byok.aws.plugins.module_utils._kms.secret.claims import Claims
 from ansible_collections.byok.aws.plugins.module_utils._kms.secret.material import Secret
 from ansible_collections.byok.aws.plugins.module_utils._kms.secret.material import check
 from ansible_collections.byok.aws.plugins.module_utils._kms.secret.material import fingerprint
+from ansible_collections.byok.aws.plugins.module_utils._kms.secret.preparation import Prepared
+from ansible_collections.byok.aws.plugins.module_utils._kms.secret.preparation import Wrapped
+from ansible_collections.byok.aws.plugins.module_utils._kms.secret.proof import claimed_symmetric
 from ansible_collections.byok.aws.plugins.module_utils._kms.secret.proof import find_evidence
 from ansible_collections.byok.aws.plugins.module_utils._kms.secret.proof import symmetric_evidence
 from ansible_collections.byok.aws.plugins.module_utils._kms.service.errors import AnsibleKMSError
@@ -249,3 +253,45 @@ def test_a_refused_proof_is_no_proof(spec, operation, code, is_a_failure):
             find_evidence(kms, request(), key(key_spec=spec), secret_for(spec))
     else:
         assert find_evidence(kms, request(), key(key_spec=spec), secret_for(spec)) == NO_EVIDENCE
+
+
+# -- what a bundle says ------------------------------------------------------------------------------------------------
+
+
+def claiming(mark: str | None) -> Prepared:
+    wrapping = ("RSAES_OAEP_SHA_256", "RSA_4096")
+    return Prepared(ARN, "SYMMETRIC_DEFAULT", Wrapped(b"blob", b"token"), wrapping, claims=Claims(mark))
+
+
+def unproved(key_material_id: str | None = None, mark: str | None = OWN_MARK) -> Evidence:
+    return Evidence("unknown", None, key_material_id, mark, reads_every_mark=False)
+
+
+NAMED = Evidence("match", "key_material_id", A, OWN_MARK, reads_every_mark=False)
+
+
+@pytest.mark.parametrize(
+    ("options", "found", "mark", "evidence"),
+    [
+        ({}, empty(), OWN_MARK, unproved()),
+        ({}, key(material(description=own)), OWN_MARK, MATCHED),
+        ({}, pending(gone(material(description=own))), OWN_MARK, MATCHED),
+        ({"state": "current"}, key(material(description=own)), OWN_MARK, MATCHED),
+        # KMS compares what it does not show: the mark may be one of a token, and the claim may be missing.
+        ({}, key(material(description=other)), OWN_MARK, unproved()),
+        ({}, key(material()), OWN_MARK, unproved()),
+        ({}, key(material(description=own)), None, unproved(mark=None)),
+        # What a file says proves nothing before a deletion, or before a rotation to what is staged.
+        ({"state": "reimported"}, key(material(description=own)), OWN_MARK, unproved(A)),
+        ({"state": "current"}, key(material(B), staged(A, description=own)), OWN_MARK, unproved(A)),
+        ({"key_material_id": A}, key(material(description=own)), OWN_MARK, NAMED),
+        ({"key_material_id": A, "state": "reimported"}, key(material(description=own)), OWN_MARK, NAMED),
+    ],
+)
+def test_what_a_bundle_says_of_symmetric_material(options, found, mark, evidence):
+    assert claimed_symmetric(request(**{"state": "present", **options}), found, claiming(mark)) == evidence
+
+
+def test_a_material_that_the_key_never_had_is_refused_for_a_bundle():
+    with pytest.raises(AnsibleKMSError, match="was never imported"):
+        claimed_symmetric(request(state="present", key_material_id=B), key(material()), claiming(OWN_MARK))
