@@ -2,13 +2,13 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Run the module kms_imported_material without its arguments ever lying in a file, and tell how far it is.
+"""Run the module kms_imported_material without writing its arguments to a file, and show its progress.
 
-Ansible's default is to write a module together with its arguments into a temporary file. This plugin has it sent
-through a pipe to the interpreter (pipelining) wherever the connection can do that, whatever the configuration says.
+By default Ansible writes a module and its arguments to a temporary file. This plugin sends them through a pipe to the
+interpreter (pipelining) if the connection supports that, also when the configuration turns pipelining off.
 
-A module's output comes only when it has ended. Where it runs on this machine, it tells through a file meanwhile how
-many keys are done, and this plugin shows that.
+Ansible shows the output of a module only after its end. On this machine, the module writes its progress to a file in
+the meantime, and this plugin shows it.
 """
 
 from __future__ import annotations
@@ -32,18 +32,18 @@ from ansible_collections.byok.aws.plugins.module_utils._kms.service.texts import
 from ansible_collections.byok.aws.plugins.plugin_utils.option_check import masked
 from ansible_collections.byok.aws.plugins.plugin_utils.option_check import option_problem
 
-# How often the person at the terminal is told how far it is, in seconds.
-_TELL_EVERY = 5.0
+# How often the progress is shown, in seconds.
+_SHOW_EVERY = 5.0
 
 
-class Teller:
-    """Shows the line in a file whenever it is a new one, first after so many seconds and then each time they pass."""
+class ProgressWatcher:
+    """Shows the line in a file at regular intervals, if it is a new one. every: seconds."""
 
-    def __init__(self, path, show, every=_TELL_EVERY):
+    def __init__(self, path, show, every=_SHOW_EVERY):
         self._path = path
         self._show = show
         self._every = every
-        self._told = ""
+        self._shown = ""
         self._over = threading.Event()
         self._thread = threading.Thread(target=self._watch, daemon=True)
 
@@ -57,20 +57,20 @@ class Teller:
 
     def _watch(self):
         while not self._over.wait(self._every):
-            self._tell()
+            self._show_line()
 
-    def _tell(self):
-        # A comfort only: neither a file that is gone nor a terminal that is closed is worth a word.
+    def _show_line(self):
+        # Progress is optional: a missing file and a closed terminal are not errors.
         with suppress(OSError):
             with open(self._path, errors="replace") as file:
                 line = printable(file.read())
-            if line and line != self._told:
-                self._told = line
+            if line and line != self._shown:
+                self._shown = line
                 self._show(line)
 
 
 def _allowed(whole, entry):
-    """The option allow of an entry, which takes the place of that of the task."""
+    """The option allow of an entry, which replaces the option of the task."""
     own = entry.get("allow")
     return check_type_list((whole.get("allow") or []) if own is None else own)
 
@@ -83,7 +83,7 @@ def _holds_plaintext(options):
 
 
 class ActionModule(ActionBase):
-    """The module of the same name, through a pipe."""
+    """Runs the module of the same name through a pipe."""
 
     _module = "byok.aws.kms_imported_material"
     _module_spec = staticmethod(imported_material_spec)
@@ -103,11 +103,11 @@ class ActionModule(ActionBase):
             self._forget({})
             return {**result, "failed": True, "msg": printable(f"{problem}; nothing was done")}
         if self._given() and multiprocessing.parent_process() is not None:
-            # In the process that Ansible makes for this task, which ends with it, and not in the user's own.
+            # Only in the process that Ansible starts for this task, never in the process of the user.
             without_core_dumps()
         try:
             with nullcontext() if obstacle else self._pipelining(), self._progress():
-                # A copy: Ansible adds settings of its own, which would be no options when the task is repeated.
+                # A copy: Ansible adds its own settings, which are not valid options when the task is repeated.
                 done = self._execute_module(
                     module_name=self._module,
                     module_args=dict(self._task.args),
@@ -133,26 +133,26 @@ class ActionModule(ActionBase):
         return {**aws_argument_spec(), **cls._module_spec()}
 
     def _forget(self, options):
-        """Callbacks are given the options of a task as well. A task that may be repeated still needs them."""
+        """Replace the options of the task, which callbacks also get. A task that may be repeated still needs them."""
         if not (getattr(self._task, "until", None) or getattr(self._task, "retries", None)):
             self._task.args = options
 
     @contextmanager
     def _progress(self):
-        """Have the module tell how far it is, where it can write a file that is read here."""
+        """Let the module write its progress to a file, if it runs on this machine as the same user."""
         if not self._task.args.get("keys") or self._connection.transport != "local" or self._connection.become:
             yield
             return
         try:
             descriptor, path = tempfile.mkstemp(prefix="progress-", dir=constants.DEFAULT_LOCAL_TMP)
         except OSError:
-            # A full disk, for one.
+            # For example a full disk.
             yield
             return
         os.close(descriptor)
         self._task.environment = [*(self._task.environment or []), {ENVIRONMENT: path}]
         try:
-            with Teller(
+            with ProgressWatcher(
                 path, lambda line: self._display.display(f"{self._task.name or self._task.action}: {line}", stderr=True)
             ):
                 yield
@@ -161,7 +161,7 @@ class ActionModule(ActionBase):
                 os.unlink(path)
 
     def _summarize(self, result):
-        """With -v, a line for each of many keys instead of pages; with -vv and more, everything."""
+        """With -v, show one line for each of many keys; with -vv and more, show everything."""
         if self._task.args.get("keys") is None or self._display.verbosity != 1 or self._task.no_log:
             return
         from ansible_collections.byok.aws.plugins.module_utils._kms.material.results import summary_line
@@ -171,17 +171,17 @@ class ActionModule(ActionBase):
             self._display.v(summary_line({**entry, "key_id": wanted.get("key_id", entry["key_id"])}))
 
     def _given(self):
-        """The options of the task, and those of each of its keys, where they hold plaintext."""
+        """The options of the task and of each of its keys, if they hold plaintext."""
         return [one for one in (self._task.args, *(self._task.args.get("keys") or [])) if _holds_plaintext(one)]
 
     def _transfer_problem(self, obstacle, task_vars):
-        """Why plaintext must not be sent without a pipe, or None. Where that is allowed, a warning names what stays."""
+        """Why plaintext must not be sent without a pipe, or None. If it is allowed, a warning names files that stay."""
         whole, given = self._task.args, self._given()
         stays = constants.DEFAULT_KEEP_REMOTE_FILES
         places = f"{'left in' if stays else 'written to'} a temporary file on {self._places(task_vars)}"
         if all(PLAINTEXT_FILE_TRANSFER in _allowed(whole, one) for one in given):
             if given and stays:
-                # Through the display, because the result of an async task is replaced by its job's.
+                # Through the display, because the result of the asynchronous job replaces this result.
                 self._display.warning(f"the plaintext in key_material is {places}, as keep_remote_files says")
             return None
         return (
@@ -190,7 +190,7 @@ class ActionModule(ActionBase):
         )
 
     def _places(self, task_vars):
-        """Where the payload lies without a pipe."""
+        """Where the payload is written without a pipe."""
         target = self._task.delegate_to or task_vars.get("inventory_hostname") or "of this task"
         places = f"the controller and on the target {target}"
         if not self._connection.transport.endswith("aws_ssm"):
@@ -207,7 +207,7 @@ class ActionModule(ActionBase):
             return "a task with async needs a file"
         if not self._connection.has_pipelining:
             return f"the connection {self._connection.transport} has no pipelining"
-        # A terminal would read the payload as what somebody types.
+        # A terminal would treat the payload as keyboard input.
         wants_terminal = getattr(self._connection, "_is_tty_requested", None)
         if wants_terminal and wants_terminal():
             return f"the arguments of the connection {self._connection.transport} ask for a terminal"
@@ -218,14 +218,14 @@ class ActionModule(ActionBase):
         return None
 
     def _is_pipelining_enabled(self, module_style, wrap_async=False):
-        """Ansible's own switch, without the settings that turn the pipe off: pipelining, keep_remote_files."""
+        """Override Ansible's decision: the settings pipelining and keep_remote_files must not turn off the pipe."""
         if module_style == "new" and not self._obstacle(wrap_async):
             return True
         return super()._is_pipelining_enabled(module_style, wrap_async)
 
     @contextmanager
     def _pipelining(self):
-        """The connection has to know, too: local gives become's password prompt a terminal otherwise."""
+        """Set pipelining on the connection: otherwise local uses a terminal for the password prompt of become."""
         try:
             before = self._connection.get_option("pipelining")
         except KeyError:

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Run the module kms_key_replacement as kms_imported_material is run: without its arguments ever lying in a file."""
+"""Run the module kms_key_replacement without writing its arguments to a file, like kms_imported_material."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from ansible_collections.byok.aws.plugins.module_utils._kms.material.arguments i
 
 
 class ActionModule(MaterialAction):
-    """The module of the same name, through a pipe."""
+    """Runs the module of the same name through a pipe."""
 
     _module = "byok.aws.kms_key_replacement"
     _module_spec = staticmethod(key_replacement_spec)

@@ -380,11 +380,11 @@ def test_only_the_process_of_a_task_with_plaintext_leaves_no_core_dump(
 
 def test_progress_is_shown_without_what_a_terminal_would_act_upon(tmp_path):
     path, shown = tmp_path / "line", []
-    teller = plugin.Teller(str(path), shown.append)
-    teller._tell()
+    watcher = plugin.ProgressWatcher(str(path), shown.append)
+    watcher._show_line()
     path.write_bytes(b"changing\x1b[2J: 1 of 2\xff")
-    teller._tell()
-    teller._tell()
+    watcher._show_line()
+    watcher._show_line()
     assert shown == ["changing\\x1b[2J: 1 of 2\ufffd"]
 
 
@@ -395,7 +395,7 @@ def test_a_terminal_that_is_closed_ends_no_task(tmp_path):
     def closed(_line: str) -> None:
         raise OSError(5, "Input/output error")
 
-    plugin.Teller(str(path), closed)._tell()
+    plugin.ProgressWatcher(str(path), closed)._show_line()
 
 
 def test_a_disk_that_is_full_takes_the_progress_and_nothing_else(action, monkeypatch):

@@ -21,6 +21,8 @@ from dataclasses import field
 from dataclasses import replace
 from typing import Any
 from typing import Callable
+from typing import TypedDict
+from typing import cast
 
 from ..key import models
 from ..key.identifiers import key_id_problem
@@ -53,7 +55,15 @@ PUBLIC_KEY = "public_key"
 _SETTLING = (INVALID_STATE, NOT_FOUND, "KeyUnavailableException")
 PAUSE: float = 1
 
-Canary = dict[str, Any]
+
+class Canary(TypedDict, total=False):
+    """A canary as a task keeps it. Bytes are base64; kind is always set, the others depend on it."""
+
+    kind: str
+    challenge: str
+    algorithm: str
+    answer: str
+    public_key: str | None
 
 
 @dataclass(frozen=True)
@@ -263,7 +273,7 @@ def _public_key(kms: connection.Connection, arn: str) -> str | None:
 
 def prove(kms: connection.Connection, key: Key, request: CanaryRequest) -> Finding:
     """Whether the key still works as it did when the canary was taken."""
-    canary = dict(request.canary or {})
+    canary = cast(Canary, dict(request.canary or {}))
     kind = _kind_of(canary)
     if key.key_state == models.DISABLED:
         return Finding(kind, note="the key is Disabled")

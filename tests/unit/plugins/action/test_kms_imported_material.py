@@ -10,7 +10,7 @@ import queue
 from pathlib import Path
 
 import pytest
-from ansible_collections.byok.aws.plugins.action.kms_imported_material import Teller
+from ansible_collections.byok.aws.plugins.action.kms_imported_material import ProgressWatcher
 
 # Far more than any test takes, and so little that it has always passed.
 LONG, SHORT = 3600.0, 0.001
@@ -27,7 +27,7 @@ def path(tmp_path: Path) -> Path:
 def test_a_task_that_ends_before_it_is_time_tells_nothing(path: Path) -> None:
     shown: list[str] = []
 
-    with Teller(path, shown.append, every=LONG):
+    with ProgressWatcher(path, shown.append, every=LONG):
         path.write_text("2 of 3 keys done")
 
     assert shown == []
@@ -36,7 +36,7 @@ def test_a_task_that_ends_before_it_is_time_tells_nothing(path: Path) -> None:
 def test_every_new_line_is_told_and_none_twice(path: Path) -> None:
     shown: queue.Queue[str] = queue.Queue()
 
-    with Teller(path, shown.put, every=SHORT):
+    with ProgressWatcher(path, shown.put, every=SHORT):
         told = [shown.get(timeout=PATIENCE)]
         # In one step, so that the file is never seen empty or half written.
         other = path.with_suffix(".new")
@@ -55,7 +55,7 @@ def test_a_file_that_is_gone_or_empty_is_not_told_of(path: Path, content: str | 
     if content is not None:
         path.write_text(content)
 
-    teller = Teller(path, shown.append)
-    teller._tell()
+    watcher = ProgressWatcher(path, shown.append)
+    watcher._show_line()
 
     assert shown == []
