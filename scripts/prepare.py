@@ -1,18 +1,8 @@
 # SPDX-FileCopyrightText: byok.aws maintainers
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Prepare what the Makefile's commands need, all of it below .build.
+"""Prepare what the sessions in gates.py need, all of it below .build. As a script: start nox with these sessions.
 
-    prepare.py build-dir    print where .build really is
-    prepare.py venv NAME [REQUIREMENTS]
-                            the virtual environment of scripts/requirements/NAME.txt, or REQUIREMENTS.txt
-    prepare.py collections VENV
-                            a folder of collections with only amazon.aws in it
-    prepare.py tree         a copy of the checkout, and amazon.aws, where Ansible looks for collections
-    prepare.py export DIR   a clean copy of the checkout in DIR
-    prepare.py home         a home directory of its own for ansible-test
-    prepare.py path         a search path without the shims of version managers
-
-Everything is redone only when what it is made from has changed. Standard library only.
+It makes each thing anew only when its sources change. Standard library only: it installs the rest.
 """
 
 from __future__ import annotations
@@ -33,15 +23,27 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 REQUIREMENTS = ROOT / "scripts" / "requirements"
-# Ansible splits at colons and leaves interpreters unquoted: a path with other characters gets its build elsewhere.
+# Ansible splits paths at colons and does not quote interpreters: a checkout at another path gets its build elsewhere.
 SAFE_PATH = re.compile(r"[A-Za-z0-9_./+@,=-]+")
-NOT_SOURCES = {".build", ".git", ".venv", "__pycache__"}
-# The versions of get-pip.py that ansible-test would fetch; pip comes from the interpreter instead.
+NOT_SOURCES = {".build", ".git", ".nox", ".venv", "__pycache__"}
+# No configuration, credentials or running environment of the user reaches a test, and no test reaches AWS.
+NOT_PASSED_ON = re.compile(r"(ANSIBLE|AWS|MOLECULE|PYTEST)_.*|(NOX|PYTHON[A-Z]).*|VIRTUAL_ENV")
+PASSED_ON = {
+    "AWS_ACCESS_KEY_ID": "testing",
+    "AWS_SECRET_ACCESS_KEY": "testing",
+    "AWS_REGION": "eu-central-1",
+    "AWS_DEFAULT_REGION": "eu-central-1",
+    "AWS_CONFIG_FILE": "/dev/null",
+    "AWS_SHARED_CREDENTIALS_FILE": "/dev/null",
+    "AWS_EC2_METADATA_DISABLED": "true",
+    "NO_PROXY": "127.0.0.1,localhost",
+    "no_proxy": "127.0.0.1,localhost",
+    "LC_ALL": "C.UTF-8",
+}
+# ansible-test fetches these versions of get-pip.py when they are not in its cache; here the interpreter provides pip.
 GET_PIP_VERSIONS = ("23_1_2", "24_2", "25_2")
-# Python compiles what it imports, and pip all that there is.
-NO_COMPILE = {"install": {"no-compile": "true"}}
 GET_PIP = '''\
-"""Stand-in for get-pip.py: pip is installed by the copy that the interpreter has."""
+"""Stand-in for get-pip.py: the interpreter's own copy of pip installs pip."""
 import ensurepip
 import glob
 import os
@@ -65,7 +67,7 @@ run(*pip, "install", "-q", "--disable-pip-version-check", *packages)
 
 
 def build_dir() -> Path:
-    """Return the build directory, made on first use."""
+    """Return the build directory; make it on first use."""
     build = ROOT / ".build"
     if build.is_symlink() and not build.exists():
         build.unlink()
@@ -79,7 +81,7 @@ def build_dir() -> Path:
 
 @contextlib.contextmanager
 def locked(name: str) -> Iterator[None]:
-    """Let one process at a time prepare the same thing."""
+    """Let one process at a time do this."""
     locks = build_dir() / "locks"
     locks.mkdir(exist_ok=True)
     with (locks / name).open("w") as lock:
@@ -87,8 +89,21 @@ def locked(name: str) -> Iterator[None]:
         yield
 
 
+@contextlib.contextmanager
+def made_from(target: Path, *parts: str) -> Iterator[bool]:
+    """Tell whether a target is to be made anew from these parts; remember them when nothing fails."""
+    stamp = target.with_name(f"{target.name}.stamp")
+    wanted = hashlib.sha256("\0".join(parts).encode()).hexdigest()
+    with locked(f"{target.parent.name}-{target.name}"):
+        current = target.exists() and stamp.exists() and stamp.read_text() == wanted
+        if not current:
+            stamp.unlink(missing_ok=True)
+        yield not current
+        stamp.write_text(wanted)
+
+
 def run(command: list[str], log: Path) -> None:
-    """Run a command into a log; on failure show the end of the log and give up."""
+    """Run a command and append its output to a log; on failure show the end of the log and give up."""
     log.parent.mkdir(parents=True, exist_ok=True)
     with log.open("ab") as output:
         done = subprocess.run(command, stdin=subprocess.DEVNULL, stdout=output, stderr=output, check=False)
@@ -97,66 +112,54 @@ def run(command: list[str], log: Path) -> None:
         raise SystemExit(f"{tail}\n\nprepare: failed: {' '.join(command)}\nprepare: the whole log: {log}")
 
 
-def digest(*parts: str) -> str:
-    """Return a hash over what something is made from."""
-    return hashlib.sha256("\0".join(parts).encode()).hexdigest()
-
-
 def pip(venv: Path, command: str) -> list[str]:
-    """Start a command of pip's that takes no file whose hash is not in the requirement file."""
+    """Start a pip command that takes no file without its hash in the requirement file."""
     options = ["--disable-pip-version-check", "--no-input", "--require-hashes"]
     return [str(venv / "bin" / "python"), "-m", "pip", command, *options]
 
 
-def prepare_venv(name: str, requirements_name: str = "") -> Path:
-    """Make the virtual environment of a requirement file."""
-    requirements = REQUIREMENTS / f"{requirements_name or name}.txt"
+def environment(name: str) -> Path:
+    """Make the virtual environment of a requirement file, which many sessions share: nox makes one for each session."""
+    interpreter = str(getattr(sys, "_base_executable", sys.executable))
+    requirements = REQUIREMENTS / f"{name}.txt"
     builders = REQUIREMENTS / "build.txt"
     venv = build_dir() / "venvs" / name
-    stamp = venv / "stamp"
-    wanted = digest(sys.version, sys.executable, str(venv), builders.read_text(), requirements.read_text())
-    with locked(f"venv-{name}"):
-        if not stamp.exists() or stamp.read_text() != wanted:
-            print(f"prepare: installing scripts/requirements/{requirements.name}", file=sys.stderr)
+    with made_from(venv, sys.version, interpreter, str(venv), builders.read_text(), requirements.read_text()) as stale:
+        if stale:
+            print(f"prepare: installing scripts/requirements/{requirements.name}", file=sys.stderr, flush=True)
             log = build_dir() / "logs" / f"venv-{name}.log"
             log.unlink(missing_ok=True)
-            run([sys.executable, "-m", "venv", "--clear", str(venv)], log)
+            run([interpreter, "-m", "venv", "--clear", str(venv)], log)
+            # Python compiles the modules that it imports; pip would compile all. An isolated build would fetch the
+            # builders and check no hash.
             run([*pip(venv, "install"), "--no-compile", "-r", str(builders)], log)
-            # An isolated build would fetch what it needs, and check no hash.
             run([*pip(venv, "install"), "--no-compile", "--no-build-isolation", "-r", str(requirements)], log)
-            if name == "importer":
-                # The importer finds the documentation fragments of other collections nowhere else.
-                site_packages = next(venv.glob("lib/python3*/site-packages"))
-                shutil.copytree(prepare_collections(venv), site_packages, dirs_exist_ok=True)
-            stamp.write_text(wanted)
     return venv
 
 
-def prepare_collections(venv: Path) -> Path:
+def collections(venv: Path = Path(sys.prefix)) -> Path:
     """Take amazon.aws out of the wheel of the ansible package, which holds a hundred collections."""
     requirements = REQUIREMENTS / "collections.txt"
-    version = f"{sys.version_info.major}.{sys.version_info.minor}"  # decides which wheel it is
-    collections = build_dir() / "collections" / version
-    stamp = build_dir() / "collections" / f"{version}.stamp"
-    wanted = digest(requirements.read_text())
-    with locked(f"collections-{version}"):
-        if not stamp.exists() or stamp.read_text() != wanted:
-            print("prepare: fetching amazon.aws", file=sys.stderr)
-            shutil.rmtree(collections, ignore_errors=True)
-            options = ["--no-deps", "--ignore-requires-python", "--only-binary", ":all:", "-d", str(collections)]
+    # The version of Python decides which wheel it is.
+    version = next((venv / "lib").glob("python3*")).name.removeprefix("python")
+    target = build_dir() / "collections" / version
+    with made_from(target, requirements.read_text()) as stale:
+        if stale:
+            print("prepare: fetching amazon.aws", file=sys.stderr, flush=True)
+            shutil.rmtree(target, ignore_errors=True)
+            options = ["--no-deps", "--ignore-requires-python", "--only-binary", ":all:", "-d", str(target)]
             log = build_dir() / "logs" / f"collections-{version}.log"
             run([*pip(venv, "download"), *options, "-r", str(requirements)], log)
-            (wheel,) = collections.glob("*.whl")
+            (wheel,) = target.glob("*.whl")
             with zipfile.ZipFile(wheel) as archive:
-                members = [name for name in archive.namelist() if name.startswith("ansible_collections/amazon/aws/")]
-                archive.extractall(collections, members)
+                names = archive.namelist()
+                archive.extractall(target, [one for one in names if one.startswith("ansible_collections/amazon/aws/")])
             wheel.unlink()
-            stamp.write_text(wanted)
-    return collections
+    return target
 
 
 def sources() -> list[str]:
-    """List the files of the checkout: what git tracks or would track, or everything in a plain directory."""
+    """List the files of the checkout: those that git tracks or would track, or all in a plain directory."""
     if (ROOT / ".git").exists() and shutil.which("git"):
         command = ["git", "-c", "safe.directory=*", "ls-files", "-z", "--cached", "--others", "--exclude-standard"]
         listed = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout
@@ -169,7 +172,7 @@ def sources() -> list[str]:
 
 
 def is_current(source: Path, copy: Path) -> bool:
-    """Tell whether a copy still has its source's size, time and mode."""
+    """Tell whether a copy still has the size, time and mode of its source."""
     if not os.path.lexists(copy):
         return False
     old, new = copy.lstat(), source.lstat()
@@ -177,7 +180,7 @@ def is_current(source: Path, copy: Path) -> bool:
 
 
 def copy_sources(target: Path, manifest: Path) -> None:
-    """Bring a copy of the checkout up to date and take away what the checkout no longer has."""
+    """Bring a copy of the checkout up to date and remove the files that the checkout no longer has."""
     names = sources()
     for name in names:
         copy = target / name
@@ -195,34 +198,30 @@ def copy_sources(target: Path, manifest: Path) -> None:
     manifest.write_text("\0".join(names))
 
 
-def prepare_tree() -> Path:
-    """Make the tree in which Ansible finds this collection and amazon.aws."""
-    tree = build_dir() / "tree"
-    collection = tree / "ansible_collections" / "byok" / "aws"
-    collections = prepare_collections(prepare_venv("demo"))
-    with locked("tree"):
-        copy_sources(collection, build_dir() / "tree.manifest")
+def tree(name: str = "tree", *, fresh: bool = False) -> Path:
+    """Copy the checkout to a place where Ansible finds it and amazon.aws; return the place of this collection.
+
+    The copy is a git checkout, if git is there: tools that ask git find nothing of the directories around it.
+    """
+    collection = build_dir() / name / "ansible_collections" / "byok" / "aws"
+    amazon = collections() / "ansible_collections" / "amazon"
+    with locked(name):
+        if fresh:
+            shutil.rmtree(collection, ignore_errors=True)
+        collection.mkdir(parents=True, exist_ok=True)
+        copy_sources(collection, build_dir() / f"{name}.manifest")
         if not (collection / ".git").exists() and shutil.which("git"):
             subprocess.run(["git", "init", "-q", collection], check=True)
-        stamp = tree / "collections.stamp"
-        wanted = digest(str(collections), (collections.parent / f"{collections.name}.stamp").read_text())
-        if not stamp.exists() or stamp.read_text() != wanted:
-            shutil.rmtree(tree / "ansible_collections" / "amazon", ignore_errors=True)
-            shutil.copytree(collections, tree, dirs_exist_ok=True)
-            stamp.write_text(wanted)
+        link = collection.parents[1] / "amazon"
+        if not link.is_symlink() or link.readlink() != amazon:
+            shutil.rmtree(link, ignore_errors=True)  # if it is a directory
+            link.unlink(missing_ok=True)
+            link.symlink_to(amazon)
     return collection
 
 
-def export(target: Path) -> None:
-    """Make a clean copy of the checkout."""
-    shutil.rmtree(target, ignore_errors=True)
-    target.mkdir(parents=True)
-    with tempfile.TemporaryDirectory() as scratch:
-        copy_sources(target, Path(scratch) / "manifest")
-
-
 def pip_settings() -> configparser.RawConfigParser:
-    """Collect the user's pip settings: ansible-test passes neither the home directory's nor the environment's on."""
+    """Collect the pip settings of the user, because ansible-test passes on neither their files nor the environment."""
     settings = configparser.RawConfigParser(interpolation=None)
     home = Path.home()
     settings.read([home / ".pip" / "pip.conf", home / ".config" / "pip" / "pip.conf"])
@@ -235,80 +234,46 @@ def pip_settings() -> configparser.RawConfigParser:
     return settings
 
 
-def prepare_home() -> Path:
+def home() -> Path:
     """Make a home directory in which ansible-test keeps its caches and finds pip."""
-    home = build_dir() / "home"
+    place = build_dir() / "home"
     with locked("home"):
-        cache = home / ".ansible" / "test" / "cache"
+        cache = place / ".ansible" / "test" / "cache"
         cache.mkdir(parents=True, exist_ok=True)
         for version in GET_PIP_VERSIONS:
             (cache / f"get_pip_{version}.py").write_text(GET_PIP)
-        pip_conf = home / ".config" / "pip" / "pip.conf"
-        pip_conf.parent.mkdir(parents=True, exist_ok=True)
-        pip_conf.touch(mode=0o600)
-        with pip_conf.open("w") as output:
+        if place != Path.home():
+            pip_conf = place / ".config" / "pip" / "pip.conf"
+            pip_conf.parent.mkdir(parents=True, exist_ok=True)
+            pip_conf.touch(mode=0o600)
             settings = pip_settings()
-            settings.read_dict(NO_COMPILE)
-            settings.write(output)
-    return home
+            settings.read_dict({"install": {"no-compile": "true"}})
+            with pip_conf.open("w") as output:
+                settings.write(output)
+    return place
 
 
-def interpreters() -> dict[str, str]:
-    """Find the Pythons of this machine that start, by the name of their version."""
-    found = {}
-    versions = sorted(Path(os.environ.get("PYENV_ROOT", Path.home() / ".pyenv")).glob("versions/*/bin"))
-    search = os.pathsep.join([os.environ.get("PATH", os.defpath), *map(str, versions)])
-    for name in (f"python3.{minor}" for minor in range(9, 15)):
-        for folder in search.split(os.pathsep):
-            probe = [os.path.join(folder, name), "-c", "import sys; print(sys._base_executable)"]
-            with contextlib.suppress(OSError, subprocess.CalledProcessError):
-                found[name] = subprocess.run(probe, capture_output=True, text=True, check=True).stdout.strip()
-                break
-    return found
+def search_path() -> str:
+    """Return the search path without the shims of version managers, and with the Pythons that pyenv keeps at its end.
 
-
-def prepare_path() -> str:
-    """Link the interpreters found into a folder, and put it in front of a search path without shims.
-
-    A shim is a script that looks for the real command in the home directory or the current one: ours are others.
+    A shim is a script that looks for the real command in the home directory or the current one, which are others here.
     """
-    folder = build_dir() / "pythons"
-    with locked("pythons"):
-        if not folder.exists():
-            fresh = Path(tempfile.mkdtemp(dir=build_dir()))
-            for name, interpreter in interpreters().items():
-                (fresh / name).symlink_to(interpreter)
-            fresh.rename(folder)
-    entries = [folder]
-    for entry in map(Path, os.environ.get("PATH", os.defpath).split(os.pathsep)):
-        python = entry / "python3"
-        if not python.is_file() or python.open("rb").read(2) != b"#!":
-            entries.append(entry)
-    return os.pathsep.join(map(str, entries))
+    entries = os.environ.get("PATH", os.defpath).split(os.pathsep)
+    shims = [one for one in entries if (path := Path(one, "python3")).is_file() and path.open("rb").read(2) == b"#!"]
+    pyenv = Path(os.environ.get("PYENV_ROOT", Path.home() / ".pyenv"))
+    return os.pathsep.join([*(one for one in entries if one not in shims), *map(str, pyenv.glob("versions/*/bin"))])
 
 
-def main(arguments: list[str]) -> int:
-    """Prepare one thing and print where it is."""
-    match arguments:
-        case ["build-dir"]:
-            print(build_dir())
-        case ["venv", name, *requirements] if len(requirements) <= 1:
-            print(prepare_venv(name, *requirements))
-        case ["collections", venv]:
-            print(prepare_collections(Path(venv)))
-        case ["tree"]:
-            print(prepare_tree())
-        case ["export", target]:
-            export(Path(target))
-        case ["home"]:
-            print(prepare_home())
-        case ["path"]:
-            print(prepare_path())
-        case _:
-            print(__doc__, file=sys.stderr)
-            return 2
-    return 0
+def main(arguments: list[str]) -> None:
+    """Become nox, in an environment without the settings of the user."""
+    clean = {name: value for name, value in os.environ.items() if not NOT_PASSED_ON.fullmatch(name)}
+    clean |= {**PASSED_ON, "PATH": search_path()}
+    build = build_dir()
+    (build / "logs").mkdir(exist_ok=True)
+    python = str(environment("nox") / "bin" / "python")
+    gates = str(ROOT / "scripts" / "gates.py")
+    os.execve(python, [python, "-B", "-m", "nox", "-f", gates, "--envdir", str(build / "nox"), *arguments], clean)  # noqa: S606
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    main(sys.argv[1:])

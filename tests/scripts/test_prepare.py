@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
+from pathlib import Path
 
 import prepare
 import pytest
@@ -117,3 +118,65 @@ def test_failure_shows_the_end_of_the_log(tmp_path):
         prepare.run(["sh", "-c", "echo because of this; exit 3"], tmp_path / "logs" / "step.log")
     assert "because of this" in str(failure.value)
     assert str(tmp_path / "logs" / "step.log") in str(failure.value)
+
+
+# -- the tree, and what commands run in -------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def amazon(checkout, monkeypatch):
+    """A checkout for which amazon.aws is there already."""
+    place = prepare.build_dir() / "collections" / "3.11"
+    (place / "ansible_collections" / "amazon" / "aws").mkdir(parents=True)
+    monkeypatch.setattr(prepare, "collections", lambda: place)
+    return place / "ansible_collections" / "amazon"
+
+
+def test_the_tree_has_this_collection_and_amazon_aws(checkout, amazon):
+    collection = prepare.tree()
+    assert collection == prepare.build_dir() / "tree" / "ansible_collections" / "byok" / "aws"
+    assert (collection / "galaxy.yml").read_text() == "name: aws"
+    assert (collection.parents[1] / "amazon").resolve() == amazon
+
+
+def test_git_finds_the_files_of_the_tree_and_not_those_around_it(checkout, amazon):
+    command = ["git", "-C", prepare.tree(), "ls-files", "--others", "--exclude-standard"]
+    listed = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+    assert listed.split() == prepare.sources()
+
+
+def test_a_fresh_tree_has_nothing_that_a_test_wrote(checkout, amazon):
+    (prepare.tree("clean") / "output.xml").write_text("written by a test")
+    assert (prepare.tree("clean") / "output.xml").exists()
+    assert not (prepare.tree("clean", fresh=True) / "output.xml").exists()
+    assert (prepare.tree("clean") / "galaxy.yml").exists()
+
+
+def test_the_search_path_has_no_shims_but_the_pythons_of_pyenv(tmp_path, monkeypatch):
+    for name, content in (("shims", "#!/bin/sh\n"), ("real", "\x7fELF"), ("pyenv/versions/3.12.1/bin", "\x7fELF")):
+        (tmp_path / name).mkdir(parents=True)
+        (tmp_path / name / "python3").write_text(content)
+    (tmp_path / "other").mkdir()
+    monkeypatch.setenv("PATH", os.pathsep.join(str(tmp_path / name) for name in ("shims", "real", "other", "absent")))
+    monkeypatch.setenv("PYENV_ROOT", str(tmp_path / "pyenv"))
+    names = [str(Path(one).relative_to(tmp_path)) for one in prepare.search_path().split(os.pathsep)]
+    assert names == ["real", "other", "absent", "pyenv/versions/3.12.1/bin"]
+
+
+def test_nox_starts_without_settings_of_the_user(checkout, tmp_path, monkeypatch):
+    started = []
+    monkeypatch.setattr(prepare, "environment", lambda name: tmp_path / name)
+    monkeypatch.setattr(os, "execve", lambda *arguments: started.append(arguments))
+    for name in ("AWS_PROFILE", "AWS_SESSION_TOKEN", "ANSIBLE_CONFIG", "PYTHONPATH", "NOXSESSION", "VIRTUAL_ENV"):
+        monkeypatch.setenv(name, "of the user")
+    monkeypatch.setenv("PIP_INDEX_URL", "https://two.example/simple")
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "of the user")
+    monkeypatch.setenv("PYTHON", "python3.12")
+
+    prepare.main(["--sessions", "units"])
+
+    ((program, command, environment),) = started
+    assert program == str(tmp_path / "nox" / "bin" / "python")
+    assert command[-2:] == ["--sessions", "units"]
+    assert [name for name, value in environment.items() if value == "of the user"] == []
+    assert environment.items() >= {**prepare.PASSED_ON, "PIP_INDEX_URL": "https://two.example/simple"}.items()

@@ -11,6 +11,7 @@ import sys
 import zipfile
 from pathlib import Path
 
+import gates
 import prepare
 import pytest
 
@@ -38,6 +39,7 @@ def test_every_file_is_locked():
     sources = {path.stem for path in prepare.REQUIREMENTS.glob("*.in")}
     assert sources - {path.stem for path in LOCKS} == {"matrix-common"}
     assert {path.stem for path in LOCKS} <= sources
+    assert {path.stem for path in LOCKS} == set(gates.LOCKS)
 
 
 @pytest.mark.parametrize("path", LOCKS, ids=lambda path: path.stem)
@@ -96,7 +98,7 @@ def require(folder: Path, *options: str) -> None:
 def test_a_wheel_with_the_hash_is_taken(wheel, tmp_path):
     require(tmp_path, f"--hash=sha256:{hashlib.sha256(wheel.read_bytes()).hexdigest()}")
 
-    collections = prepare.prepare_collections(Path(sys.prefix))
+    collections = prepare.collections(Path(sys.prefix))
 
     assert (collections / "ansible_collections" / "amazon" / "aws" / "galaxy.yml").exists()
 
@@ -106,7 +108,7 @@ def test_a_wheel_without_the_hash_is_not(wheel, tmp_path, options):
     require(tmp_path, *options)
 
     with pytest.raises(SystemExit, match=r"DO NOT MATCH THE HASHES|Hashes are required"):
-        prepare.prepare_collections(Path(sys.prefix))
+        prepare.collections(Path(sys.prefix))
 
     assert not list((tmp_path / ".build").rglob("galaxy.yml"))
 
@@ -125,7 +127,7 @@ def commands(tmp_path, monkeypatch):
 
 
 def test_an_environment_takes_nothing_without_a_hash_and_builds_with_nothing_else(commands, tmp_path):
-    prepare.prepare_venv("demo")
+    prepare.environment("demo")
 
     made, builders, installed = commands
     assert made[1:4] == ["-m", "venv", "--clear"]
@@ -137,11 +139,31 @@ def test_an_environment_takes_nothing_without_a_hash_and_builds_with_nothing_els
 
 @pytest.mark.parametrize("name", ["build", "demo"])
 def test_an_environment_is_made_anew_when_what_it_is_made_from_changes(commands, tmp_path, name):
-    prepare.prepare_venv("demo")
-    prepare.prepare_venv("demo")
+    prepare.environment("demo")
+    prepare.environment("demo")
     assert len(commands) == 3
 
     (tmp_path / f"{name}.txt").write_text("another==2\n")
-    prepare.prepare_venv("demo")
+    prepare.environment("demo")
 
     assert len(commands) == 6
+
+
+def test_an_environment_whose_installation_failed_is_made_anew(commands, tmp_path, monkeypatch):
+    record = prepare.run
+
+    def fail(command, log):
+        record(command, log)
+        raise SystemExit("no network")
+
+    prepare.environment("demo")
+    (tmp_path / "demo.txt").write_text("another==2\n")
+    monkeypatch.setattr(prepare, "run", fail)
+    with pytest.raises(SystemExit):
+        prepare.environment("demo")
+    (tmp_path / "demo.txt").write_text("demo==1\n")
+    monkeypatch.setattr(prepare, "run", record)
+
+    prepare.environment("demo")
+
+    assert len(commands) == 3 + 1 + 3
