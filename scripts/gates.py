@@ -209,8 +209,11 @@ def antsibull(session: nox.Session, *names: str, environment: str = "main", comp
 
 
 def system_command(command: str, package: str) -> bool:
-    """Have a command of Debian that some checks use, or say that it is missing."""
-    install = ["apt-get", "install", "-qq", "-y", "-o", "DPkg::Lock::Timeout=180", package]
+    """Have a command of Debian that some checks use, or say that it is missing.
+
+    package: one name, or several.
+    """
+    install = ["apt-get", "install", "-qq", "-y", "-o", "DPkg::Lock::Timeout=180", *package.split()]
     if not shutil.which(command) and os.geteuid() == 0 and shutil.which("apt-get"):
         os.environ["DEBIAN_FRONTEND"] = "noninteractive"
         if subprocess.run(install, check=False).returncode:
@@ -232,7 +235,11 @@ def other_clients() -> None:
 
 def tokens() -> None:
     """Provide two PKCS#11 tokens without hardware, SoftHSM and NSS behind p11-kit."""
-    for command, package in (("softhsm2-util", "softhsm2"), ("certutil", "libnss3-tools"), ("p11-kit", "p11-kit")):
+    for command, package in (
+        ("softhsm2-util", "softhsm2"),
+        ("certutil", "libnss3-tools"),
+        ("p11-kit", "p11-kit p11-kit-modules"),
+    ):
         system_command(command, package)
 
 

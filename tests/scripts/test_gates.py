@@ -219,7 +219,7 @@ def test_the_quick_run_is_a_part_of_the_whole_or_a_gate_of_its_own():
 def test_no_test_is_left_out():
     text = (PROJECT / "scripts" / "gates.py").read_text()
     for folder in {path.relative_to(PROJECT).parts[1] for path in PROJECT.glob("tests/*/**/test_*.py")} - {"output"}:
-        assert folder == "unit" or f'pytest(session, "tests/{folder}")' in text
+        assert folder == "unit" or f'pytest(session, "tests/{folder}"' in text
 
 
 def test_ruff_sees_every_file():
