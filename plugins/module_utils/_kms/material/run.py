@@ -71,7 +71,7 @@ _ASSOCIATED_RE = re.compile(r"\(id: (?P<id>[0-9a-f]{64})\) being imported as NEW
 class KeyRun:
     """One key's way through a module call. No phase raises AnsibleKMSError: a failure is a result with an error.
 
-    foreseen: what is done to the primary key before anything is done to this replica, and shows there, too.
+    primary_steps: what is done to the primary key before anything is done to this replica, and shows there, too.
     """
 
     kms: connection.Connection
@@ -256,7 +256,7 @@ class KeyRun:
             self.result = _executed(self.result, self.executor, failure)
 
     def _tidy_up_somehow(self, executor: PlanExecutor) -> None:
-        """Tidy up after what nobody foresaw; it may happen again."""
+        """Tidy up after an unexpected exception; it may happen again."""
         try:
             executor.tidy_up()
         except Exception:  # noqa: BLE001 - a traceback could show material
@@ -472,7 +472,7 @@ def _recorded(key: Key, step: Step) -> timedelta | None:
 
 
 def heal_command(request: Request, key: Key, plan: Plan) -> str | None:
-    """The command that brings the key to what was wished, after a plan broke off; None when it is there."""
+    """The command that brings the key to the requested state, after a plan broke off; None when it has that state."""
     wanted = plan.after or key
     if key.enabled and wanted.key_state == models.DISABLED:
         return f"aws kms disable-key --region {key.region} --key-id {key.arn}"

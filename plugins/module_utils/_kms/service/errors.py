@@ -204,7 +204,7 @@ def invalid(message: str, key_id: str | None = None) -> AnsibleKMSError:
 
 
 def unexpected(error: Exception, key: str) -> AnsibleKMSError:
-    """An exception nobody foresaw, by its kind alone: its text and its traceback may hold material."""
+    """An unexpected exception, by its kind alone: its text and its traceback may hold material."""
     message = (
         f"an unexpected {type(error).__name__} ended the work on the key {key}; its text is not shown, since it may "
         "hold material; look at the key, run the task again, and report this"
