@@ -247,15 +247,17 @@ def test_what_went_wrong_is_told_apart_from_what_heals_it(quick: Lab) -> None:
     assert result["msg"] == f"{error['message']}; to heal it: {error['heal_command']}"
 
 
-def test_the_steps_of_a_replacement(rlab: ReplacementLab) -> None:
-    rlab.old(SYMMETRIC)
+@pytest.mark.parametrize("spec", [SYMMETRIC, "RSA_2048"])
+def test_the_steps_of_a_replacement(rlab: ReplacementLab, spec: str) -> None:
+    rlab.old(spec)
 
-    predicted, result = rlab.done(SYMMETRIC, check_mode=True), rlab.done(SYMMETRIC)
+    predicted, result = rlab.done(spec, check_mode=True), rlab.done(spec)
 
     assert purposes(predicted) == purposes(result) == ["create", "link", "import", "move"]
     assert {one["outcome"] for one in predicted["steps"]} == {"planned"}
     assert [one["request_id"] for one in result["steps"]] == result["request_ids"]
     assert result["steps"][2]["key_material_id"] == result["key_material_id"]
+    assert {one["key_state"] for one in result["steps"][2:3]} == {"Enabled"}
 
 
 def test_a_replacement_that_fails_shows_what_was_not_reached(rlab: ReplacementLab) -> None:

@@ -166,7 +166,7 @@ def assert_reported(stage: Stage, before: int) -> None:
         assert operations(key) == PAIR and [one["purpose"] for one in key["operations"]] == [
             "prove",
             "delete",
-            "import",
+            "restore",
         ]
         assert key["canary"]["verdict"] == "passed"
         assert key["unavailable_from_epoch"] == key["operations"][1]["started_epoch"]

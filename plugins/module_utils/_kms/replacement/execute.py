@@ -50,6 +50,7 @@ from .plan import REPLACED_BY
 from .plan import Pair
 from .plan import Party
 from .plan import ReplacementPlan
+from .plan import first_import
 from .plan import new_key_request
 
 
@@ -178,6 +179,8 @@ class ReplacementExecutor:
         plan = make_plan(request, key, evidence)
         if plan.refusal:
             raise refused(plan.refusal)
+        if self.plan.creates:
+            plan = replace(plan, steps=first_import(plan.steps))
         executor = PlanExecutor(self.kms, request, plan, key, self.secret, steps=self.steps)
         try:
             executor.prepare()

@@ -271,7 +271,7 @@ def make_replacement_plan(key_input: ReplacementInput, pair: Pair, imports: Plan
     return ReplacementPlan(
         creates=new is None,
         remembers=_remembers(old, new),
-        imports=imports.steps,
+        imports=imports.steps if new else first_import(imports.steps),
         moves=moves,
         returning=_returning(key_input, new) if moves else (),
         disposal=disposal,
@@ -279,6 +279,11 @@ def make_replacement_plan(key_input: ReplacementInput, pair: Pair, imports: Plan
         + _warnings(key_input, old.key, moves, disposal)
         + _unseen_expiry(key_input, old.key, imports),
     )
+
+
+def first_import(steps: tuple[Step, ...]) -> tuple[Step, ...]:
+    """The import into a key that has just been made, which KMS does not tell from an empty one that had material."""
+    return tuple(replace(step, purpose="import") if step.purpose == "restore" else step for step in steps)
 
 
 def movable(old: Party, new: Party | None) -> tuple[str, ...]:
