@@ -17,6 +17,7 @@ from typing import Callable
 
 from ..key import models
 from ..key.identifiers import arn_in
+from ..key.models import Key
 from ..key.models import StepRecord
 from ..key.models import carried_out
 from ..key.specs import DELETION_WINDOW
@@ -35,7 +36,6 @@ from ..service.errors import AnsibleKMSError
 from ..service.errors import refused
 from . import find
 from . import operations as key_operations
-from .models import ExternalKey
 from .models import ExternalKeyRequest
 from .models import Found
 from .models import KeyPlan
@@ -71,7 +71,7 @@ class KeyExecutor:
     records: list[StepRecord] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
     replicated: list[str] = field(default_factory=list)
-    key: ExternalKey | None = None
+    key: Key | None = None
     made_here: bool = False
     left: list[KeyStep] = field(default_factory=list)
 
@@ -83,7 +83,8 @@ class KeyExecutor:
     def run(self) -> None:
         """Raises AnsibleKMSError; what was done until then stays in done."""
         self.key = self.found.key
-        with self.kms.throttle.committing():
+        self.kms.throttle.may_begin()
+        with self.kms.throttle.committed():
             self.left = list(self.plan.steps)
             while self.left:
                 step, sent = self.left[0], len(self.records)
@@ -106,7 +107,7 @@ class KeyExecutor:
         return list(self.plan.steps)
 
     @property
-    def _known_key(self) -> ExternalKey:
+    def _known_key(self) -> Key:
         if self.key is None:
             raise AssertionError("there is no key yet")
         return self.key
@@ -139,10 +140,10 @@ class KeyExecutor:
             return True
         answer = self._change(step, self._appears)
         if answer:
-            self.key = key_operations.created(answer, step)
-            self.kms.young = self.request.wait
+            self.key = key_operations.created(answer, self.kms.calls[-1], step)
+            self.kms = self.kms.for_young_key(self.request.wait)
         self.made_here = True
-        self.kms.key = f"{self.request.name} ({self._known_key.arn})"
+        self.kms = self.kms.named(f"{self.request.name} ({self._known_key.arn})")
         return False
 
     def _appears(self) -> bool:
@@ -157,7 +158,7 @@ class KeyExecutor:
         key = find.made_since(self.kms, self.request, self.found.known)
         if key is None:
             return False
-        self.kms.young = self.request.wait
+        self.kms = self.kms.for_young_key(self.request.wait)
         self.key = find.enriched(self.kms, self.request, key)
         self.found = replace(self.found, key=self.key)
         return True
@@ -175,16 +176,16 @@ class KeyExecutor:
         self.key = apply(self._known_key, step)
         return False
 
-    def _elsewhere(self) -> ExternalKey | None:
+    def _elsewhere(self) -> Key | None:
         alias = str(self.request.alias)
         for number in range(_LOOKS):
             time.sleep(SECOND_LOOK if number else 0)
-            owner = find.or_none(lambda: key_operations.describe(self.kms, alias))
+            owner = find.or_none(lambda: operations.describe_key(self.kms, alias))
             if owner is not None:
                 return owner if owner.arn != self._known_key.arn else None
         return None
 
-    def _give_up_own(self, owner: ExternalKey) -> None:
+    def _give_up_own(self, owner: Key) -> None:
         """The alias was there already, and KMS had not shown it: the key that this run has made is one too many."""
         surplus = self._known_key
         self._change(KeyStep("ScheduleKeyDeletion", {"PendingWindowInDays": DELETION_WINDOW[0]}), lambda: False)
@@ -253,8 +254,8 @@ class KeyExecutor:
         """How to see that a step was carried out. What may be repeated without harm need not be seen."""
         arn = self._known_key.arn
 
-        def state() -> ExternalKey:
-            return key_operations.describe(self.kms, arn)
+        def state() -> Key:
+            return operations.describe_key(self.kms, arn)
 
         looks: dict[str, Callable[[], bool]] = {
             "CreateAlias": lambda: step.parameters["AliasName"] in key_operations.get_aliases(self.kms, arn),
@@ -280,10 +281,10 @@ class KeyExecutor:
         """What the key has become: CancelKeyDeletion does not say, and it depends on the material."""
 
         def look() -> dict[str, Any]:
-            seen = key_operations.describe(self.kms, self._known_key.arn)
+            seen = operations.describe_key(self.kms, self._known_key.arn)
             if not seen.in_deletion:
                 known = self._known_key
-                self.key = replace(seen, policy=known.policy, tags=known.tags, aliases=known.aliases)
+                self.key = replace(seen, settings=known.settings)
                 self.found = replace(self.found, key=self.key)
             return {"Seen": not seen.in_deletion, "Last": seen.key_state}
 
@@ -302,17 +303,19 @@ class KeyExecutor:
 
         self._wait(look, wanted.key_state)
 
-    def _observed(self, wanted: ExternalKey) -> ExternalKey:
+    def _observed(self, wanted: Key) -> Key:
         """The key as it is, re-reading of policy, tags and aliases what was changed."""
-        seen, done = key_operations.describe(self.kms, wanted.arn), set(self.done)
-        policy, tags, aliases = wanted.policy, wanted.tags, wanted.aliases
+        seen, done = operations.describe_key(self.kms, wanted.arn), set(self.done)
+        settings = wanted.settings
         if done & {"CreateKey", "PutKeyPolicy"}:
-            policy = self._readable(key_operations.get_policy, wanted.arn, policy)
+            policy = self._readable(key_operations.get_policy, wanted.arn, settings.policy)
+            settings = replace(settings, policy=policy)
         if done & {"CreateKey", "TagResource", "UntagResource"}:
-            tags = self._readable(operations.get_tags, wanted.arn, tags)
+            settings = replace(settings, tags=self._readable(operations.get_tags, wanted.arn, settings.tags))
         if done & {"CreateKey", "CreateAlias", "UpdateAlias"}:
-            aliases = self._readable(key_operations.get_aliases, wanted.arn, aliases)
-        return replace(seen, policy=policy, tags=tags, aliases=aliases)
+            aliases = self._readable(key_operations.get_aliases, wanted.arn, settings.aliases)
+            settings = replace(settings, aliases=aliases)
+        return replace(seen, settings=settings)
 
     def _readable(self, read: Callable[[connection.Connection, str], Any], arn: str, otherwise: Any) -> Any:
         """What is read; who may only write is believed what he wrote."""
@@ -327,7 +330,7 @@ class KeyExecutor:
 
         def look() -> dict[str, Any]:
             try:
-                seen.append(key_operations.describe(own, arn).key_state)
+                seen.append(operations.describe_key(own, arn).key_state)
             except AnsibleKMSError as error:
                 return {"Seen": error.code == ACCESS_DENIED, "Last": error.sentence}
             return {"Seen": seen[-1] not in models.TRANSIENT_STATES, "Last": seen[-1]}
@@ -337,15 +340,16 @@ class KeyExecutor:
             self.warnings.append(f"the replica in {region} of the key {self.request.name} is made, but may not be read")
 
 
-def differences(seen: ExternalKey, wanted: ExternalKey, done: Sequence[str]) -> list[str]:
+def differences(seen: Key, wanted: Key, done: Sequence[str]) -> list[str]:
     """In what the key as it is seen differs from what the calls must have made of it."""
     states = {"EnableKey", "DisableKey", "ScheduleKeyDeletion"}
+    shown, meant = seen.settings, wanted.settings
     checks = {
         "state": seen.key_state == wanted.key_state or not states & set(done),
         "description": seen.description == wanted.description,
         "replica_regions": set(wanted.replica_regions) <= set(seen.replica_regions),
-        "tags": wanted.tags is None or dict(seen.tags or {}) == dict(wanted.tags),
-        "aliases": set(wanted.aliases or ()) <= set(seen.aliases or ()),
-        "policy": wanted.policy is None or not policies_differ(seen.policy, wanted.policy),
+        "tags": meant.tags is None or dict(shown.tags or {}) == dict(meant.tags),
+        "aliases": set(meant.aliases or ()) <= set(shown.aliases or ()),
+        "policy": meant.policy is None or not policies_differ(shown.policy, meant.policy),
     }
     return [name for name, same in checks.items() if not same]

@@ -17,6 +17,7 @@ from typing import Callable
 from typing import TypeVar
 
 from ..key import models
+from ..key.models import Key
 from ..service import connection
 from ..service import operations
 from ..service import waiters
@@ -28,12 +29,10 @@ from ..service.errors import NOT_FOUND
 from ..service.errors import UNSEEN
 from ..service.errors import AnsibleKMSError
 from ..service.errors import refused
-from ..service.operations import YOUNG
 from ..service.pacing import Throttle
 from ..service.pacing import each
 from . import operations as key_operations
 from .models import TOKEN_TAG
-from .models import ExternalKey
 from .models import ExternalKeyRequest
 from .models import Found
 
@@ -51,13 +50,20 @@ def find(kms: connection.Connection, request: ExternalKeyRequest, identify: Iden
         return found
     require_account(request.name, found.key.arn, request.expected_account)
     key = settled(kms, request, found.key)
-    kms.young = request.wait and key.now - key.creation_date < YOUNG
-    if key.in_deletion and request.present and key_operations.symmetric_with_history(key):
-        key = replace(key, loaded=_all_loaded(kms, key))
+    kms = for_key(kms, request, key)
+    if key.in_deletion and request.present and key.symmetric and key.current_key_material_id is not None:
+        # The metadata of a key in deletion do not say for certain whether its material is there.
+        listed = or_none(lambda: operations.list_materials(kms, key.arn), (ACCESS_DENIED,))
+        key = replace(key, materials=listed or ())
     if not request.present:
         return replace(found, key=key)
     key = enriched(kms, request, key)
     return replace(found, key=key, alias_owner=_alias_owner(kms, request, key) if request.key_id else found.alias_owner)
+
+
+def for_key(kms: connection.Connection, request: ExternalKeyRequest, key: Key) -> connection.Connection:
+    """The connection for further calls on a key that was read: they wait until KMS knows a new key everywhere."""
+    return kms.for_young_key(kms.young or (request.wait and key.young))
 
 
 def _found(kms: connection.Connection, request: ExternalKeyRequest) -> Found:
@@ -65,14 +71,14 @@ def _found(kms: connection.Connection, request: ExternalKeyRequest) -> Found:
         return Found(_named(kms, request, request.key_id))
     if request.creation_token:
         return by_token(kms, request)
-    key = or_none(lambda: key_operations.describe(kms, request.name))
+    key = or_none(lambda: operations.describe_key(kms, request.name))
     return Found(key, key) if key else half_made(kms, request)
 
 
-def _named(kms: connection.Connection, request: ExternalKeyRequest, key_id: str) -> ExternalKey | None:
+def _named(kms: connection.Connection, request: ExternalKeyRequest, key_id: str) -> Key | None:
     """The key of an identifier. With state absent it may be gone already."""
     try:
-        return key_operations.describe(kms, key_id)
+        return operations.describe_key(kms, key_id)
     except AnsibleKMSError as error:
         if error.code != NOT_FOUND:
             raise
@@ -81,8 +87,7 @@ def _named(kms: connection.Connection, request: ExternalKeyRequest, key_id: str)
         if not request.wait or "alias/" in key_id or not or_none(lambda: operations.get_tags(kms, key_id)):
             raise
     # Another part of KMS knows the key already: it is new, and worth waiting for.
-    kms.young = True
-    return key_operations.describe(kms, key_id)
+    return operations.describe_key(kms.for_young_key(), key_id)
 
 
 def or_none(read: Callable[[], T], codes: Sequence[str] = (NOT_FOUND,)) -> T | None:
@@ -95,46 +100,40 @@ def or_none(read: Callable[[], T], codes: Sequence[str] = (NOT_FOUND,)) -> T | N
     return None
 
 
-def settled(kms: connection.Connection, request: ExternalKeyRequest, key: ExternalKey) -> ExternalKey:
+def settled(kms: connection.Connection, request: ExternalKeyRequest, key: Key) -> Key:
     """The key once it is no longer Creating or Updating, if it is to be waited for."""
     if key.key_state not in models.TRANSIENT_STATES or not request.wait:
         return key
     seen = [key]
 
     def look() -> dict[str, Any]:
-        seen.append(key_operations.describe(kms, key.arn))
+        seen.append(operations.describe_key(kms, key.arn))
         return {"Seen": seen[-1].key_state not in models.TRANSIENT_STATES, "Last": seen[-1].key_state}
 
     waiters.wait_until_seen(kms.client, look, request.name, "ready", request.wait_timeout)
     return seen[-1]
 
 
-def _all_loaded(kms: connection.Connection, key: ExternalKey) -> bool:
-    listed = or_none(lambda: key_operations.all_loaded(kms, key), (ACCESS_DENIED,))
-    return key.loaded if listed is None else listed
-
-
-def enriched(kms: connection.Connection, request: ExternalKeyRequest, key: ExternalKey) -> ExternalKey:
+def enriched(kms: connection.Connection, request: ExternalKeyRequest, key: Key) -> Key:
     """The key with policy, tags and aliases. What nothing is wished of may be hidden from the caller."""
     denied = (ACCESS_DENIED,)
-    return replace(
-        key,
+    return key.with_settings(
         policy=or_none(lambda: key_operations.get_policy(kms, key.arn), () if request.policy is not None else denied),
         tags=or_none(lambda: operations.get_tags(kms, key.arn), () if request.tags is not None else denied),
         aliases=or_none(lambda: key_operations.get_aliases(kms, key.arn), denied),
     )
 
 
-def _alias_owner(kms: connection.Connection, request: ExternalKeyRequest, key: ExternalKey) -> ExternalKey | None:
-    if request.alias is not None and request.alias in (key.aliases or ()):
+def _alias_owner(kms: connection.Connection, request: ExternalKeyRequest, key: Key) -> Key | None:
+    if request.alias is not None and request.alias in (key.settings.aliases or ()):
         return key
     return _owner(kms, request)
 
 
-def _owner(kms: connection.Connection, request: ExternalKeyRequest) -> ExternalKey | None:
+def _owner(kms: connection.Connection, request: ExternalKeyRequest) -> Key | None:
     """The key to which the wished alias points."""
     alias = request.alias
-    return or_none(lambda: key_operations.describe(kms, alias)) if alias else None
+    return or_none(lambda: operations.describe_key(kms, alias)) if alias else None
 
 
 # -- keys that have nothing but a tag ----------------------------------------------------------------------------------
@@ -158,7 +157,7 @@ def half_made(kms: connection.Connection, request: ExternalKeyRequest) -> Found:
     there = [key_id for key_id, aliases in names.items() if request.alias in aliases]
     if there:
         # DescribeKey has not heard of the alias yet, and KMS contradicts itself: it is new.
-        owner = key_operations.describe(kms, there[0])
+        owner = operations.describe_key(kms, there[0])
         return Found(owner, owner)
     arns = operations.list_keys(kms)
     nameless = [arn for arn in arns if arn.rsplit("/", 1)[-1] not in names]
@@ -173,7 +172,7 @@ def half_made(kms: connection.Connection, request: ExternalKeyRequest) -> Found:
     )
 
 
-def _adoption(request: ExternalKeyRequest, key: ExternalKey | None) -> tuple[str, ...]:
+def _adoption(request: ExternalKeyRequest, key: Key | None) -> tuple[str, ...]:
     if key is None or not request.present:
         return ()
     return (
@@ -181,7 +180,7 @@ def _adoption(request: ExternalKeyRequest, key: ExternalKey | None) -> tuple[str
     )
 
 
-def _only(request: ExternalKeyRequest, matching: Sequence[ExternalKey]) -> ExternalKey | None:
+def _only(request: ExternalKeyRequest, matching: Sequence[Key]) -> Key | None:
     if len(matching) <= 1:
         return matching[0] if matching else None
     arns = ", ".join(sorted(key.arn for key in matching))
@@ -191,12 +190,12 @@ def _only(request: ExternalKeyRequest, matching: Sequence[ExternalKey]) -> Exter
     )
 
 
-def _matching(kms: connection.Connection, request: ExternalKeyRequest, arns: Sequence[str]) -> list[ExternalKey]:
+def _matching(kms: connection.Connection, request: ExternalKeyRequest, arns: Sequence[str]) -> list[Key]:
     """The EXTERNAL keys with our token among some. Keys that the caller may not read are passed over."""
 
-    def read(arn: str) -> ExternalKey | None:
+    def read(arn: str) -> Key | None:
         own = connection.Connection(kms.client, arn, Throttle(kms.throttle.pacer))
-        key = or_none(lambda: key_operations.describe(own, arn), UNSEEN)
+        key = or_none(lambda: operations.describe_key(own, arn), UNSEEN)
         return key if key and key.origin == models.EXTERNAL and _token(own, arn) == request.token else None
 
     return [key for key in each(read, arns) if key is not None]
@@ -206,7 +205,7 @@ def _token(kms: connection.Connection, arn: str) -> str | None:
     return (or_none(lambda: operations.get_tags(kms, arn), UNSEEN) or {}).get(TOKEN_TAG)
 
 
-def made_since(kms: connection.Connection, request: ExternalKeyRequest, known: frozenset[str]) -> ExternalKey | None:
+def made_since(kms: connection.Connection, request: ExternalKeyRequest, known: frozenset[str]) -> Key | None:
     """A key with our token that was not there when all keys were looked at."""
     later = [arn for arn in operations.list_keys(kms) if arn not in known]
     return _only(request, _matching(kms, request, later))

@@ -10,11 +10,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from dataclasses import field
 from dataclasses import replace
-from datetime import datetime
 from datetime import timedelta
 from typing import Any
 
 from ..key import models
+from ..key.models import Key
 from ..key.models import StepRecord
 from ..key.specs import DEFAULT_WINDOW
 from ..key.specs import HMAC_HASHES
@@ -64,44 +64,11 @@ class ExternalKeyRequest:
         return self.state == "present"
 
 
-@dataclass(frozen=True)
-class ExternalKey:
-    """A key as DescribeKey, GetKeyPolicy, ListResourceTags and ListAliases show it.
-
-    loaded: whether every material that counts is there, as far as the key shows it. policy, tags, aliases: None when
-    they were not, or could not be, read. arn and key_id are empty for a key that is yet to be created.
-    """
-
-    arn: str
-    key_id: str
-    region: str
-    key_spec: str
-    key_usage: str
-    key_state: str
-    origin: str
-    now: datetime
-    creation_date: datetime
-    description: str = ""
-    loaded: bool = False
-    current_key_material_id: str | None = None
-    multi_region_type: str | None = None
-    primary_region: str | None = None
-    replica_regions: tuple[str, ...] = ()
-    deletion_date: datetime | None = None
-    policy: Mapping[str, Any] | None = None
-    tags: Mapping[str, str] | None = None
-    aliases: tuple[str, ...] | None = None
-
-    @property
-    def in_deletion(self) -> bool:
-        return self.key_state in models.DELETION_STATES
-
-    @property
-    def kind(self) -> str:
-        """What has to be the same for an alias to move: symmetric, HMAC or asymmetric."""
-        if self.key_spec == models.SYMMETRIC:
-            return "symmetric"
-        return "HMAC" if self.key_spec in HMAC_HASHES else "asymmetric"
+def kind_of(key: Key) -> str:
+    """What has to be the same for an alias to move: symmetric, HMAC or asymmetric."""
+    if key.symmetric:
+        return "symmetric"
+    return "HMAC" if key.key_spec in HMAC_HASHES else "asymmetric"
 
 
 @dataclass(frozen=True)
@@ -112,8 +79,8 @@ class Found:
     known: ARNs that were looked at for the creation token, and were not it.
     """
 
-    key: ExternalKey | None = None
-    alias_owner: ExternalKey | None = None
+    key: Key | None = None
+    alias_owner: Key | None = None
     known: frozenset[str] = frozenset()
     warnings: tuple[str, ...] = ()
 
@@ -152,7 +119,7 @@ class KeyPlan:
     """The calls in order, and the key as it will be. refusal: why nothing is done."""
 
     steps: tuple[KeyStep, ...] = ()
-    after: ExternalKey | None = None
+    after: Key | None = None
     refusal: str | None = None
     skip_reason: str | None = None
     warnings: tuple[str, ...] = ()
@@ -166,7 +133,7 @@ class KeyPlan:
 # -- what a call makes of a key ----------------------------------------------------------------------------------------
 
 
-def apply(key: ExternalKey, step: KeyStep) -> ExternalKey:
+def apply(key: Key, step: KeyStep) -> Key:
     """The key after a step."""
     given = step.parameters
     if step.operation == "ScheduleKeyDeletion":
@@ -176,31 +143,30 @@ def apply(key: ExternalKey, step: KeyStep) -> ExternalKey:
     if step.operation == "CancelKeyDeletion":
         return replace(key, key_state=models.DISABLED if key.loaded else models.PENDING_IMPORT, deletion_date=None)
     if step.operation == "TagResource":
-        return replace(key, tags={**(key.tags or {}), **given["Tags"]})
+        return key.with_settings(tags={**(key.settings.tags or {}), **given["Tags"]})
     if step.operation == "UntagResource":
-        return replace(
-            key, tags={name: value for name, value in (key.tags or {}).items() if name not in given["TagKeys"]}
-        )
-    return replace(key, **_rest(key, step))
+        kept = {name: value for name, value in (key.settings.tags or {}).items() if name not in given["TagKeys"]}
+        return key.with_settings(tags=kept)
+    return _rest(key, step)
 
 
 _STATES = {"EnableKey": models.ENABLED, "DisableKey": models.DISABLED}
 
 
-def _rest(key: ExternalKey, step: KeyStep) -> dict[str, Any]:
+def _rest(key: Key, step: KeyStep) -> Key:
     given = step.parameters
     if step.operation == "UpdateKeyDescription":
-        return {"description": given["Description"]}
+        return replace(key, description=given["Description"])
     if step.operation == "PutKeyPolicy":
-        return {"policy": given["Policy"]}
+        return key.with_settings(policy=given["Policy"])
     if step.operation == "ReplicateKey":
-        return {"replica_regions": tuple(sorted({*key.replica_regions, given["ReplicaRegion"]}))}
+        return replace(key, replica_regions=tuple(sorted({*key.replica_regions, given["ReplicaRegion"]})))
     if step.operation in ("CreateAlias", "UpdateAlias"):
-        return {"aliases": tuple(sorted({*(key.aliases or ()), given["AliasName"]}))}
-    return {}
+        return key.with_settings(aliases=tuple(sorted({*(key.settings.aliases or ()), given["AliasName"]})))
+    return key
 
 
-def _scheduled(key: ExternalKey, days: int) -> ExternalKey:
+def _scheduled(key: Key, days: int) -> Key:
     """A primary key waits for its replicas first."""
     if key.multi_region_type == models.PRIMARY and key.replica_regions:
         return replace(key, key_state=models.PENDING_REPLICA_DELETION, deletion_date=None)

@@ -18,15 +18,18 @@ from ansible_collections.amazon.aws.plugins.module_utils.policy import compare_p
 from ansible_collections.amazon.aws.plugins.module_utils.tagging import compare_aws_tags
 
 from ..key import models
+from ..key.models import Key
+from ..key.models import Settings
+from ..key.models import blank_key
 from ..key.specs import USAGES
 from .models import OWN_TAGS
 from .models import TOKEN_TAG
-from .models import ExternalKey
 from .models import ExternalKeyRequest
 from .models import Found
 from .models import KeyPlan
 from .models import KeyStep
 from .models import apply
+from .models import kind_of
 
 REPLACE = (
     "that never changes for a key: a replacement is needed. Make a new key (this module with creation_token instead of "
@@ -48,7 +51,7 @@ def make_plan(request: ExternalKeyRequest, found: Found, now: datetime, region: 
 # -- state absent ------------------------------------------------------------------------------------------------------
 
 
-def _deletion(request: ExternalKeyRequest, key: ExternalKey) -> KeyPlan:
+def _deletion(request: ExternalKeyRequest, key: Key) -> KeyPlan:
     if key.in_deletion:
         return KeyPlan(after=key, skip_reason=key.key_state)
     window = {"PendingWindowInDays": request.pending_window} if request.pending_window else {}
@@ -56,7 +59,7 @@ def _deletion(request: ExternalKeyRequest, key: ExternalKey) -> KeyPlan:
     if key.multi_region_type != models.PRIMARY or not key.replica_regions:
         return KeyPlan((step,), apply(key, step))
     said = (
-        f"the key {request.name} has replicas in {', '.join(key.replica_regions)}: KMS keeps it "
+        f"the key {request.name} has replicas in {', '.join(sorted(key.replica_regions))}: KMS keeps it "
         "PendingReplicaDeletion, and its waiting period begins when the last of them is deleted; schedule their "
         "deletion, too (this task with the key ID, in each of these Regions)"
     )
@@ -74,15 +77,13 @@ def _creation(request: ExternalKeyRequest, found: Found, now: datetime, region: 
         return KeyPlan(refusal=f"key_usage is needed to create the {spec} key {request.name}: {choices}")
     usage = request.key_usage or usages[0]
     kind = models.PRIMARY if request.multi_region else None
-    blank = ExternalKey("", "", region, spec, usage, models.PENDING_IMPORT, models.EXTERNAL, now, now)
     key = replace(
-        blank,
+        blank_key("", region, spec, usage, now),
         multi_region_type=kind,
         primary_region=region if kind else None,
-        aliases=(),
-        tags=creation_tags(request),
+        description=request.description or "",
+        settings=Settings(request.policy, creation_tags(request), ()),
     )
-    key = replace(key, description=request.description or "", policy=request.policy)
     refusal = alias_refusal(request, key, found.alias_owner)
     if refusal:
         return KeyPlan(refusal=refusal)
@@ -119,7 +120,7 @@ def _settings(request: ExternalKeyRequest) -> dict[str, Any]:
 # -- changes to a key that is there ------------------------------------------------------------------------------------
 
 
-def _changes(request: ExternalKeyRequest, found: Found, key: ExternalKey) -> KeyPlan:
+def _changes(request: ExternalKeyRequest, found: Found, key: Key) -> KeyPlan:
     refusal = alias_refusal(request, key, found.alias_owner) or _replica_refusal(request, key)
     if refusal:
         return KeyPlan(after=key, refusal=refusal)
@@ -129,14 +130,14 @@ def _changes(request: ExternalKeyRequest, found: Found, key: ExternalKey) -> Key
     steps += _tag_steps(request, key)
     if request.description is not None and request.description != key.description:
         steps.append(KeyStep("UpdateKeyDescription", {"Description": request.description}))
-    if request.policy is not None and policies_differ(key.policy, request.policy):
+    if request.policy is not None and policies_differ(key.settings.policy, request.policy):
         bypass = {"BypassPolicyLockoutSafetyCheck": True} if request.bypass_policy_lockout_safety_check else {}
         steps.append(KeyStep("PutKeyPolicy", {"Policy": request.policy, **bypass}))
     steps += _alias_steps(request, key, found.alias_owner)
     return _planned(request, key, tuple(steps), found)
 
 
-def _planned(request: ExternalKeyRequest, key: ExternalKey, steps: tuple[KeyStep, ...], found: Found) -> KeyPlan:
+def _planned(request: ExternalKeyRequest, key: Key, steps: tuple[KeyStep, ...], found: Found) -> KeyPlan:
     after = key
     for step in steps:
         after = apply(after, step)
@@ -149,7 +150,7 @@ def _planned(request: ExternalKeyRequest, key: ExternalKey, steps: tuple[KeyStep
     )
 
 
-def _state_steps(request: ExternalKeyRequest, key: ExternalKey) -> list[KeyStep]:
+def _state_steps(request: ExternalKeyRequest, key: Key) -> list[KeyStep]:
     """Replicas are made while the key is enabled: ReplicateKey takes no other."""
     steps: list[KeyStep] = []
     if request.enabled and key.key_state == models.DISABLED:
@@ -167,14 +168,14 @@ def replica_request(request: ExternalKeyRequest, region: str) -> dict[str, Any]:
     return {"ReplicaRegion": region, **_settings(request), **tags}
 
 
-def missing_regions(request: ExternalKeyRequest, key: ExternalKey) -> list[str]:
+def missing_regions(request: ExternalKeyRequest, key: Key) -> list[str]:
     return [region for region in request.replica_regions if region not in key.replica_regions]
 
 
-def _tag_steps(request: ExternalKeyRequest, key: ExternalKey) -> list[KeyStep]:
+def _tag_steps(request: ExternalKeyRequest, key: Key) -> list[KeyStep]:
     if request.tags is None:
         return []
-    to_set, to_remove = compare_aws_tags(own_free(key.tags or {}), own_free(request.tags), request.purge_tags)
+    to_set, to_remove = compare_aws_tags(own_free(key.settings.tags or {}), own_free(request.tags), request.purge_tags)
     steps = [KeyStep("UntagResource", {"TagKeys": sorted(to_remove)})] if to_remove else []
     return steps + ([KeyStep("TagResource", {"Tags": dict(sorted(to_set.items()))})] if to_set else [])
 
@@ -187,13 +188,13 @@ def policies_differ(current: Mapping[str, Any] | None, wanted: Mapping[str, Any]
     return current is None or bool(compare_policies(dict(current), dict(wanted)))
 
 
-def _alias_steps(request: ExternalKeyRequest, key: ExternalKey, owner: ExternalKey | None) -> list[KeyStep]:
+def _alias_steps(request: ExternalKeyRequest, key: Key, owner: Key | None) -> list[KeyStep]:
     if request.alias is None or (owner is not None and owner.arn == key.arn):
         return []
     return [KeyStep("UpdateAlias" if owner else "CreateAlias", {"AliasName": request.alias})]
 
 
-def _later(request: ExternalKeyRequest, after: ExternalKey) -> tuple[str, ...]:
+def _later(request: ExternalKeyRequest, after: Key) -> tuple[str, ...]:
     """What is wished and cannot be had now."""
     missing = ", ".join(missing_regions(request, after))
     disabling = (
@@ -211,7 +212,7 @@ def _later(request: ExternalKeyRequest, after: ExternalKey) -> tuple[str, ...]:
 # -- refusals ----------------------------------------------------------------------------------------------------------
 
 
-def identity_refusal(request: ExternalKeyRequest, key: ExternalKey) -> str | None:
+def identity_refusal(request: ExternalKeyRequest, key: Key) -> str | None:
     """What the key is, and cannot be made otherwise."""
     if key.origin != models.EXTERNAL:
         return (
@@ -240,7 +241,7 @@ def _shown(value: object) -> str:
     return str(value).lower() if isinstance(value, bool) else str(value)
 
 
-def alias_refusal(request: ExternalKeyRequest, key: ExternalKey, owner: ExternalKey | None) -> str | None:
+def alias_refusal(request: ExternalKeyRequest, key: Key, owner: Key | None) -> str | None:
     if owner is None or owner.arn == key.arn:
         return None
     if not request.move_alias:
@@ -248,16 +249,16 @@ def alias_refusal(request: ExternalKeyRequest, key: ExternalKey, owner: External
             f"{request.alias} points to another key, {owner.arn}; set move_alias: true to have it moved to "
             f"{key.arn or 'the new key'}"
         )
-    if (owner.kind, owner.key_usage) == (key.kind, key.key_usage):
+    if (kind_of(owner), owner.key_usage) == (kind_of(key), key.key_usage):
         return None
     return (
-        f"{request.alias} cannot be moved from the {owner.kind} key {owner.arn} ({owner.key_usage}) to the {key.kind} "
-        f"key {key.arn or request.name} ({key.key_usage}): KMS demands the same kind and key usage; delete the alias, "
-        "and create it on the other key"
+        f"{request.alias} cannot be moved from the {kind_of(owner)} key {owner.arn} ({owner.key_usage}) to the "
+        f"{kind_of(key)} key {key.arn or request.name} ({key.key_usage}): KMS demands the same kind and key usage; "
+        "delete the alias, and create it on the other key"
     )
 
 
-def _replica_refusal(request: ExternalKeyRequest, key: ExternalKey) -> str | None:
+def _replica_refusal(request: ExternalKeyRequest, key: Key) -> str | None:
     missing = missing_regions(request, key)
     if not missing:
         return None

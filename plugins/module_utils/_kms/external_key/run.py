@@ -16,6 +16,7 @@ from typing import Callable
 
 from ..key.expiry import instant
 from ..key.models import ENABLED
+from ..key.models import Key
 from ..key.models import StepRecord
 from ..key.models import carried_out
 from ..key.models import told_steps
@@ -38,7 +39,6 @@ from ..service.process import Ending
 from ..service.texts import printable
 from . import find
 from .execute import KeyExecutor
-from .models import ExternalKey
 from .models import ExternalKeyRequest
 from .models import KeyPlan
 from .options import read_input
@@ -70,8 +70,8 @@ class KeyResult:
     """What became of the key, or in check mode would become of it."""
 
     name: str
-    before: ExternalKey | None = None
-    after: ExternalKey | None = None
+    before: Key | None = None
+    after: Key | None = None
     steps: tuple[StepRecord, ...] = ()
     new_replica_regions: tuple[str, ...] = ()
     moved_from: str | None = None
@@ -130,7 +130,8 @@ def _managed(
         result = _predicted(result, plan, kms.region)
         if check_mode or not plan.steps:
             return result
-        executor = KeyExecutor(kms, request, found, plan, connect)
+        known = find.for_key(kms, request, found.key) if found.key else kms
+        executor = KeyExecutor(known, request, found, plan, connect)
         executor.run()
     except AnsibleKMSError as error:
         return _executed(replace(result, error=_error(error, request, executor)), executor)
@@ -157,11 +158,11 @@ def _predicted(result: KeyResult, plan: KeyPlan, region: str) -> KeyResult:
     )
 
 
-def _new_regions(after: ExternalKey | None, before: tuple[str, ...]) -> tuple[str, ...]:
-    return tuple(region for region in after.replica_regions if region not in before) if after else ()
+def _new_regions(after: Key | None, before: tuple[str, ...]) -> tuple[str, ...]:
+    return tuple(region for region in sorted(after.replica_regions) if region not in before) if after else ()
 
 
-def _material_warning(name: str, after: ExternalKey | None, before: tuple[str, ...]) -> tuple[str, ...]:
+def _material_warning(name: str, after: Key | None, before: tuple[str, ...]) -> tuple[str, ...]:
     fresh = _new_regions(after, before)
     if not fresh:
         return ()
@@ -238,9 +239,10 @@ def entry(result: KeyResult) -> dict[str, Any]:
     }
 
 
-def key_fields(key: ExternalKey | None) -> dict[str, Any]:
+def key_fields(key: Key | None) -> dict[str, Any]:
     if key is None:
         return {}
+    settings = key.settings
     return {
         "key_id": key.key_id or None,
         "key_arn": key.arn or None,
@@ -250,14 +252,14 @@ def key_fields(key: ExternalKey | None) -> dict[str, Any]:
         "enabled": key.key_state == ENABLED,
         "origin": key.origin,
         "description": key.description,
-        "creation_date": instant(key.creation_date) if key.arn else None,
-        "aliases": None if key.aliases is None else list(key.aliases),
-        "tags": None if key.tags is None else dict(key.tags),
-        "policy": None if key.policy is None else dict(key.policy),
+        "creation_date": instant(key.creation_date.replace(microsecond=0)) if key.arn else None,
+        "aliases": None if settings.aliases is None else list(settings.aliases),
+        "tags": None if settings.tags is None else dict(settings.tags),
+        "policy": None if settings.policy is None else dict(settings.policy),
         "multi_region": key.multi_region_type is not None,
         "multi_region_key_type": key.multi_region_type,
         "primary_region": key.primary_region,
-        "replica_regions": list(key.replica_regions),
+        "replica_regions": sorted(key.replica_regions),
         "deletion_date": instant(key.deletion_date),
     }
 
@@ -288,5 +290,5 @@ def diff(result: KeyResult) -> dict[str, Any]:
     }
 
 
-def _shown(key: ExternalKey | None) -> dict[str, Any]:
+def _shown(key: Key | None) -> dict[str, Any]:
     return {name: value for name, value in key_fields(key).items() if name not in _FIXED}

@@ -9,12 +9,13 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 from collections.abc import Sequence
+from dataclasses import dataclass
 from dataclasses import replace
 from types import MappingProxyType
 from typing import Any
 from typing import Callable
+from typing import Protocol
 from typing import TypeVar
-from typing import Union
 
 from ..material.arguments import Spec
 from ..material.arguments import imported_material_spec
@@ -33,6 +34,7 @@ from ..material.run import KeyRun
 from ..secret.misplaced import misplaced
 from ..secret.misplaced import misplaced_problem
 from ..secret.misplaced import shown
+from ..secret.preparation import Prepared
 from ..secret.preparation import write
 from ..service.connections import Connect
 from ..service.connections import Connections
@@ -42,6 +44,7 @@ from ..service.errors import invalid
 from ..service.errors import told
 from ..service.errors import unexpected
 from ..service.outcome import Outcome
+from ..service.pacing import Pacer
 from ..service.pacing import each
 from ..service.pacing import read_rates
 from ..service.process import Ending
@@ -55,8 +58,65 @@ from .journal import refuse_unfit
 
 T = TypeVar("T")
 
-# A key in one Region, or in several.
-Run = Union[KeyRun, MultiRegionRun]
+
+class Run(Protocol):
+    """One key's way through a module call: in one Region, in several, or to another key.
+
+    No phase raises AnsibleKMSError: a failure is a result with an error. preparing, changing: the calls of the phases,
+    by operation; whole: of both.
+    """
+
+    @property
+    def name(self) -> str:
+        """What messages call the key."""
+
+    @property
+    def result(self) -> Result: ...
+
+    @property
+    def pending(self) -> bool:
+        """Whether there is still something to do for the key."""
+
+    @property
+    def paired(self) -> bool:
+        """Whether a deletion is followed by an import."""
+
+    @property
+    def preparing(self) -> Operations: ...
+
+    @property
+    def changing(self) -> Operations: ...
+
+    @property
+    def whole(self) -> Operations: ...
+
+    @property
+    def prepared(self) -> Sequence[Prepared]:
+        """What a preparation leaves for a later run."""
+
+    def plan(self) -> None:
+        """Read, prove and plan; changes nothing."""
+
+    def prepare(self) -> None:
+        """Everything that interrupts nothing."""
+
+    def change(self) -> None:
+        """The rest."""
+
+    def refuse(self, error: AnsibleKMSError) -> None:
+        """Leave the key as it is, and say why."""
+
+    def fail(self, error: AnsibleKMSError) -> None:
+        """The key is as it is, but what was wanted did not come about for another reason."""
+
+
+@dataclass(frozen=True)
+class Work:
+    """The keys of one module call. kept: the preparations between two calls, if there are any."""
+
+    runs: Sequence[Run]
+    kept: PreparationFile | None = None
+
 
 # What reading a key costs, of the operations whose quotas can be felt.
 READING: Operations = MappingProxyType({"DescribeKey": 1, "ListKeyRotations": 1})
@@ -70,7 +130,7 @@ def run(
     with_diff: bool = True,
     ending: Ending | None = None,
 ) -> Outcome:
-    """Bring the keys to the wished states of their material."""
+    """Bring the material of the keys into the states that the options name."""
 
     def read() -> tuple[Sequence[KeyInput], PreparationFile | None]:
         if options.get("bundle_path") is not None:
@@ -78,10 +138,9 @@ def run(
             return read_inputs(keys_of_bundle(options, kept), region, check_mode), kept
         return read_inputs(options, region, check_mode), read_preparation(options)
 
-    def make(
-        connections: Connections, key_inputs: tuple[Sequence[KeyInput], PreparationFile | None], journal: Journal
-    ) -> Fleet:
-        return Fleet(connections, *key_inputs, journal)
+    def make(connections: Connections, given: tuple[Sequence[KeyInput], PreparationFile | None]) -> Work:
+        key_inputs, kept = given
+        return Work([_key_run(connections, one, kept) for one in key_inputs], kept)
 
     return managed(imported_material_spec(), options, read, make, connect, check_mode, with_diff, ending=ending)
 
@@ -90,7 +149,7 @@ def managed(
     spec: Spec,
     options: Mapping[str, Any],
     read: Callable[[], T],
-    make: Callable[[Connections, T, Journal], Fleet],
+    make: Callable[[Connections, T], Work],
     connect: Connect,
     check_mode: bool,
     with_diff: bool,
@@ -98,14 +157,13 @@ def managed(
 ) -> Outcome:
     """Everything is validated before the connection is made, everything is planned before anything is changed.
 
-    spec: the argument spec of the options, by which misplaced material is found. read: what is wished, from the
-    options; raises AnsibleKMSError. make: the jobs for that. quotas: beside those that every call knows, in calls a
-    second by operation. ending: where a request to end the run arrives.
+    spec: the argument spec of the options, by which misplaced material is found. read: what the options ask
+    for; raises AnsibleKMSError. make: the runs for that. ending: a request to end the run arrives here.
     """
     ending = ending or Ending()
     try:
         check_misplaced(spec, options)
-        wished = read()
+        given = read()
         rates = read_rates(options.get("request_rates"))
         journal = _journal(options.get("journal_path"), check_mode, ending)
     except AnsibleKMSError as error:
@@ -113,7 +171,7 @@ def managed(
     except Exception as error:  # noqa: BLE001 - a traceback could show material
         return _refused(options, unexpected(error, str(options.get("key_id") or "of one of the entries")))
     connections = Connections(connect, rates, ending, validate_certs=options.get("validate_certs") is True)
-    fleet = make(connections, wished, journal)
+    fleet = Fleet(make(connections, given), connections.pacer, journal)
     fleet.run(check_mode)
     journal.close()
     found = outcome([key_run.result for key_run in fleet.key_runs], options.get("key_id") is None, with_diff)
@@ -151,22 +209,16 @@ def _refused(options: Mapping[str, Any], error: AnsibleKMSError) -> Outcome:
 
 
 class Fleet:
-    """The jobs of one module call.
+    """The keys of one module call, phase by phase.
 
     One failed key stops no other. A request to end the run lets the keys in hand be finished and starts no other.
     """
 
-    def __init__(
-        self,
-        connections: Connections,
-        key_inputs: Sequence[KeyInput],
-        kept: PreparationFile | None = None,
-        journal: Journal | None = None,
-    ) -> None:
-        self.key_runs = [_key_run(connections, key_input, kept) for key_input in key_inputs]
-        self._kept = kept
-        self._journal = journal or Journal(None)
-        self._progress = Progress(os.environ.get(ENVIRONMENT), connections.pacer)
+    def __init__(self, work: Work, pacer: Pacer, journal: Journal) -> None:
+        self.key_runs = work.runs
+        self._kept = work.kept
+        self._journal = journal
+        self._progress = Progress(os.environ.get(ENVIRONMENT), pacer)
 
     def run(self, check_mode: bool) -> None:
         self._each("reading", self.key_runs, _plan, [READING] * len(self.key_runs))
@@ -220,7 +272,7 @@ class Fleet:
         """The same key under two identifiers: only KMS can tell, and only before anything is changed."""
         seen: dict[str, str] = {}
         for key_run in self.key_runs:
-            arn, name = key_run.result.before.arn if key_run.result.before else "", key_run.key_input.request.key_id
+            arn, name = key_run.result.before.arn if key_run.result.before else "", key_run.name
             if arn in seen:
                 for other in self.key_runs:
                     other.refuse(invalid(f"{seen[arn]} and {name} are the same key {arn}; name every key once"))
@@ -229,7 +281,7 @@ class Fleet:
                 seen[arn] = name
 
 
-def _key_run(connections: Connections, key_input: KeyInput, kept: PreparationFile | None) -> Run:
+def _key_run(connections: Connections, key_input: KeyInput, kept: PreparationFile | None) -> KeyRun | MultiRegionRun:
     if key_input.request.regions:
         return MultiRegionRun(connections, key_input, kept)
     key_id = key_input.request.key_id

@@ -10,6 +10,7 @@ This module uses neither AWS nor Ansible. The classes hold facts about material,
 from __future__ import annotations
 
 from collections.abc import Iterable
+from collections.abc import Mapping
 from collections.abc import Sequence
 from dataclasses import asdict
 from dataclasses import dataclass
@@ -62,6 +63,9 @@ PENDING_MULTI_REGION = "PENDING_MULTI_REGION_IMPORT_AND_ROTATION"
 # ImportType
 NEW = "NEW_KEY_MATERIAL"
 EXISTING = "EXISTING_KEY_MATERIAL"
+
+# How long after its creation a key may not be known everywhere in KMS.
+YOUNG = timedelta(minutes=5)
 
 # How many on-demand rotations KMS grants a key for its whole life (KMS Developer Guide, resource quotas).
 ON_DEMAND_ROTATION_LIMIT = 25
@@ -117,8 +121,22 @@ class Material:
 
 
 @dataclass(frozen=True)
+class Settings:
+    """What can be changed about a key, as GetKeyPolicy, ListResourceTags and ListAliases show it.
+
+    None: not read, or not readable for the caller.
+    """
+
+    policy: Mapping[str, Any] | None = None
+    tags: Mapping[str, str] | None = None
+    aliases: tuple[str, ...] | None = None
+
+
+@dataclass(frozen=True)
 class Key:
     """A KMS key as DescribeKey, ListKeyRotations, GetKeyRotationStatus and ListResourceTags show it.
+
+    arn and key_id are empty for a key that is yet to be created.
 
     now: the clock of KMS (the Date header of its answer), so that a wrong local clock has no effect.
     materials: empty for other specs than SYMMETRIC_DEFAULT; KMS keeps no list for them.
@@ -151,6 +169,9 @@ class Key:
     signing_algorithms: tuple[str, ...] = ()
     mac_algorithms: tuple[str, ...] = ()
     round_trip_seconds: float = 0.0
+    description: str = ""
+    deletion_date: datetime | None = None
+    settings: Settings = Settings()
 
     @property
     def symmetric(self) -> bool:
@@ -159,6 +180,24 @@ class Key:
     @property
     def enabled(self) -> bool:
         return self.key_state == ENABLED
+
+    @property
+    def in_deletion(self) -> bool:
+        return self.key_state in DELETION_STATES
+
+    @property
+    def loaded(self) -> bool:
+        """Whether every material that counts is there; without the list of materials, whether DescribeKey shows one."""
+        return not self.missing if self.materials else self.expiration is not None
+
+    def with_settings(self, **settings: Any) -> Key:
+        """The key with other settings: policy, tags, aliases."""
+        return replace(self, settings=replace(self.settings, **settings))
+
+    @property
+    def young(self) -> bool:
+        """Whether KMS may not know the key everywhere yet."""
+        return self.now - self.creation_date < YOUNG
 
     @property
     def replica(self) -> bool:
@@ -211,6 +250,11 @@ class Key:
 
     def material(self, key_material_id: str | None) -> Material | None:
         return next((entry for entry in self.materials if entry.key_material_id == key_material_id), None)
+
+
+def blank_key(account_id: str, region: str, key_spec: str, key_usage: str, now: datetime) -> Key:
+    """A key as CreateKey makes it, before it has an ID."""
+    return Key("", "", account_id, region, key_spec, key_usage, PENDING_IMPORT, EXTERNAL, now, now)
 
 
 @dataclass(frozen=True)
@@ -433,6 +477,21 @@ class Plan:
     @property
     def changing(self) -> tuple[Step, ...]:
         return self.steps[len(self.preparing) :]
+
+    @property
+    def before_rotation(self) -> tuple[Step, ...]:
+        """The changing steps up to the rotation: replicas get their material between them and the rest."""
+        operations = [step.operation for step in self.changing]
+        return self.changing[: operations.index("RotateKeyOnDemand")] if self.rotates else self.changing
+
+    @property
+    def rest(self) -> tuple[Step, ...]:
+        """The rotation and what follows it."""
+        return self.changing[len(self.before_rotation) :]
+
+    @property
+    def rotates(self) -> bool:
+        return any(step.operation == "RotateKeyOnDemand" for step in self.changing)
 
     @property
     def imports(self) -> bool:

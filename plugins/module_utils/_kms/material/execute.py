@@ -15,7 +15,9 @@ import socket
 import time
 from collections.abc import Iterator
 from collections.abc import Sequence
+from contextlib import AbstractContextManager
 from contextlib import contextmanager
+from contextlib import nullcontext
 from dataclasses import dataclass
 from dataclasses import field
 from dataclasses import replace
@@ -85,9 +87,9 @@ class PlanExecutor:
 
     known: after a failure, whether the key's state could be read.
     steps: every attempt at a changing call, in order. left: the steps of the plan that were not reached yet. usable:
-    whether the key was usable before. before_rotation: what has to be done in other Regions before the rotation is
-    started. changed: whether a call changed what KMS showed. imported: the IDs of the materials that this run has
-    imported, where KMS names any. unclear: a call failed that KMS may have carried out all the same.
+    whether the key was usable before. changed: whether a call changed what KMS showed. imported: the IDs of the
+    materials that this run has imported, where KMS names any. unclear: a call failed that KMS may have carried out all
+    the same.
     """
 
     kms: connection.Connection
@@ -103,14 +105,15 @@ class PlanExecutor:
     known: bool = False
     changed: bool = False
     imported: list[str | None] = field(default_factory=list)
-    before_rotation: Callable[[], None] | None = None
     unclear: bool = False
     usable: bool = field(init=False)
     left: list[Step] = field(init=False)
     _renewed_token: bool = False
+    _before: Key = field(init=False)
     _planned: tuple[datetime, float, float] = field(init=False)
 
     def __post_init__(self) -> None:
+        self._before = self.key
         self._planned = (self.key.now, time.time(), time.monotonic())
         self.usable = self.key.enabled
         self.left = list(self.plan.steps)
@@ -122,18 +125,17 @@ class PlanExecutor:
 
     def prepare(self) -> None:
         """What interrupts nothing: parameters, wrapping, the steps before a deletion. Raises AnsibleKMSError."""
-        self.kms.throttle.committed = False
         with self._tidied():
             if (self.plan.imports or self.plan.prepares) and self.wrapped is None:
                 self._wrap()
             self._enter(self.plan.preparing)
-            for step in self.plan.preparing:
-                self._take(step)
+            with self.kms.throttle.committed():
+                for step in self.plan.preparing:
+                    self._take(step)
 
     def change(self) -> None:
-        """The other steps, then wait until KMS shows the result. Raises AnsibleKMSError."""
-        before = self.key
-        self.kms.throttle.committed = False
+        """The other steps up to the rotation, if the plan has one. complete() follows. Raises AnsibleKMSError."""
+        self._before = self.key
         with self._tidied():
             if self.plan.reimports:
                 self._check_deadline()
@@ -143,15 +145,40 @@ class PlanExecutor:
             if self.plan.reimports:
                 # From the deletion on nothing may have to be waited for.
                 self.kms.throttle.take_ahead("ImportKeyMaterial")
-            for step in self.plan.changing:
+            self._carry_out(self.plan.before_rotation)
+
+    def complete(self) -> None:
+        """Start the rotation, if the plan has one, and wait until KMS shows the result. Raises AnsibleKMSError."""
+        with self._committed(), self._tidied():
+            self._carry_out(self.plan.rest)
+            self._require_no_cut_off()
+            self._delete_what_was_not_listed()
+        if not (self.request.wait or self.request.all_materials):
+            return
+        if self.plan.waits_for or self.plan.rotates:
+            # A rotation goes on by itself, and the next run waits for it: this wait may be broken off.
+            self.key_material_id = self.plan.waits_for or self.key_material_id
+            self._confirm_rotation(self.key_material_id)
+        elif self.done:
+            # What is done is done: a run that was asked to end still says what became of the key.
+            with self._committed():
+                self._confirm(self._before)
+
+    def give_up(self, error: AnsibleKMSError) -> None:
+        """Go no further, and tidy up as after a failure of one's own. Raises the error."""
+        with self._tidied():
+            raise error
+
+    def _carry_out(self, steps: Sequence[Step]) -> None:
+        with self.kms.throttle.committed():
+            for step in steps:
                 if step.purpose == "lift":
                     self._require_no_cut_off()
                 self._take(step)
-            self._require_no_cut_off()
-            self._delete_what_was_not_listed()
-        if self.request.wait or self.request.all_materials:
-            # What is done is done: a run that was asked to end still says what became of the key.
-            self._wait_for_result(before)
+
+    def _committed(self) -> AbstractContextManager[None]:
+        """Nothing interrupts a key of which a part of the plan is carried out."""
+        return self.kms.throttle.committed() if self.plan.changing else nullcontext()
 
     def _check_deadline(self) -> None:
         """A token that was kept cannot be renewed after the deletion, which in a large fleet comes long after the plan.
@@ -178,7 +205,6 @@ class PlanExecutor:
         self.steps, self.usable = list(earlier.steps), earlier.usable
         self.changed, self.imported = earlier.changed, list(earlier.imported)
         self.warnings = list(earlier.warnings)
-        self.before_rotation = earlier.before_rotation
 
     @contextmanager
     def _tidied(self) -> Iterator[None]:
@@ -187,13 +213,6 @@ class PlanExecutor:
         except AnsibleKMSError:
             self.tidy_up()
             raise
-
-    def _wait_for_result(self, before: Key) -> None:
-        if self.plan.waits_for or "RotateKeyOnDemand" in self.done:
-            self.key_material_id = self.plan.waits_for or self.key_material_id
-            self._confirm_rotation(self.key_material_id)
-        elif self.done:
-            self._confirm(before)
 
     @property
     def unavailable_seconds(self) -> float | None:
@@ -219,7 +238,6 @@ class PlanExecutor:
         self.left = self.left[1:]
 
     def _step(self, step: Step) -> None:
-        self.kms.throttle.committed = True
         runners: dict[str, Callable[[Step], None]] = {
             "ImportKeyMaterial": self._import,
             "DeleteImportedKeyMaterial": self._delete,
@@ -250,8 +268,6 @@ class PlanExecutor:
     def _rotate(self, step: Step) -> None:
         """Start the rotation. KMS answers at once and goes on in the background."""
         target = self.key.staged
-        if self.before_rotation is not None:
-            self.before_rotation()
         try:
             self._change_when_ready(step)
         except AnsibleKMSError as error:
@@ -269,7 +285,7 @@ class PlanExecutor:
                 self._change(step, {"KeyId": self.key.arn})
                 return
             except AnsibleKMSError as error:
-                waited_for = self.before_rotation is not None and _NOT_READY in error.aws_message
+                waited_for = bool(self.request.regions) and _NOT_READY in error.aws_message
                 if not waited_for or time.monotonic() >= deadline:
                     raise
             time.sleep(pause)
@@ -688,8 +704,6 @@ class PlanExecutor:
     def _confirm_rotation(self, target: str | None) -> None:
         """Read until the material is current. The start date alone tells nothing: it may not show yet."""
         looks: list[bool] = []
-        # A rotation goes on by itself, and the next run waits for it: this wait may be broken off.
-        self.kms.throttle.committed = False
 
         def look() -> dict[str, Any]:
             observed = operations.describe_key(self.kms, self.key.arn)
@@ -717,8 +731,11 @@ class PlanExecutor:
 
     def tidy_up(self) -> None:
         """After a failure: learn the key's state, and disable a key again that an import has enabled, if possible."""
-        self.kms.throttle.committed = True
-        self._take_back_if_cut_off()
+        with self.kms.throttle.committed():
+            self._take_back_if_cut_off()
+            self._restore_state()
+
+    def _restore_state(self) -> None:
         try:
             observed = operations.describe_key(self.kms, self.key.arn)
             remembered = self.key.restore_state

@@ -22,14 +22,13 @@ from ..service.account import require_account
 from ..service.errors import ACCESS_DENIED
 from ..service.errors import NOT_FOUND
 from ..service.errors import AnsibleKMSError
-from ..service.operations import YOUNG
 from ..service.operations import require_botocore
 
 
 def read_key(kms: connection.Connection, request: Request) -> Key:
     """The key, with its list of materials if the request needs it. Raises AnsibleKMSError if the key does not exist."""
     key = describe(kms, request)
-    kms.young = request.wait and key.now - key.creation_date < YOUNG
+    kms = for_key(kms, request, key)
     if not needs_materials(request, key):
         return key
     if request.all_materials:
@@ -41,6 +40,11 @@ def read_key(kms: connection.Connection, request: Request) -> Key:
     if request.state != "current" or key.staged is None:
         return key
     return replace(key, rotation_started=operations.rotation_started(kms, key.arn))
+
+
+def for_key(kms: connection.Connection, request: Request, key: Key) -> connection.Connection:
+    """The connection for further calls on a key that was read: they wait until KMS knows a new key everywhere."""
+    return kms.for_young_key(kms.young or (request.wait and key.young))
 
 
 def _with_materials_if_possible(kms: connection.Connection, key: Key) -> Key:
@@ -67,8 +71,7 @@ def _described(kms: connection.Connection, request: Request) -> Key:
         if error.code != NOT_FOUND or not request.wait or not _known_elsewhere(kms, request.target):
             raise
     # Another part of KMS knows the key already, so it is new: wait for it.
-    kms.young = True
-    return operations.describe_key(kms, request.target)
+    return operations.describe_key(kms.for_young_key(), request.target)
 
 
 def _known_elsewhere(kms: connection.Connection, key_id: str) -> bool:

@@ -57,7 +57,7 @@ def chosen_regions(key: Key, wanted: Sequence[str], key_id: str, state: str) -> 
 
 
 def _problem(key_input: KeyInput, key: Key, regions: Sequence[str]) -> str | None:
-    """What of the wish does not go with these Regions."""
+    """What of the options does not go with these Regions."""
     key_id, primary = key_input.request.key_id, key.regions[0]
     if len(regions) > 1 and key_input.wrapped is not None:
         return f"the import token for the key {key_id} works in one Region; give the plaintext"
@@ -69,7 +69,7 @@ def _problem(key_input: KeyInput, key: Key, regions: Sequence[str]) -> str | Non
 
 
 def member_input(key_input: KeyInput, key: Key, region: str, regions: tuple[str, ...]) -> KeyInput:
-    """What the wish means for the key in one Region."""
+    """What is wanted of the key in one Region."""
     request = replace(key_input.request.of(arn_in(key.arn, region)), regions=regions)
     if region != key.regions[0]:
         # A replica takes its description from the primary key, and is rotated with it.
@@ -81,7 +81,7 @@ def member_input(key_input: KeyInput, key: Key, region: str, regions: tuple[str,
 
 @dataclass
 class MultiRegionRun:
-    """The jobs of one key, one for each Region, in place of a single Job. The first is that of the primary key."""
+    """The runs of one key, one for each Region, in place of a single one. The first is that of the primary key."""
 
     connections: Connections
     key_input: KeyInput
@@ -93,7 +93,7 @@ class MultiRegionRun:
         """Find the Regions, then read, prove and plan in each; changes nothing."""
         request = self.key_input.request
         try:
-            # Before the first call; each Region has an endpoint of its own, at which its job looks.
+            # Before the first call; each Region has an endpoint of its own, at which its run looks.
             require_trusted(self.key_input, self._kms)
             key = describe(self._kms, request)
             regions = chosen_regions(key, request.regions, request.key_id, request.state)
@@ -171,8 +171,6 @@ class MultiRegionRun:
     def change(self) -> None:
         """The rest, one Region after the other; a rotation comes last. A Region that fails leaves the others theirs."""
         lead, *others = self.members
-        if lead.executor is not None:
-            lead.executor.before_rotation = lambda: self._change_replicas(others)
         for key_run in self.members:
             if key_run is not lead and lead.result.error and self.key_input.request.all_materials:
                 # What was to go with the primary key's material did not: a cut-off takes what it can get.
@@ -184,10 +182,18 @@ class MultiRegionRun:
             if key_run is not lead:
                 self._plan_again(key_run)
             if key_run.executor is not None and not key_run.finished:
-                key_run.change()
+                self._change_primary(lead, others) if key_run is lead else key_run.change()
         if lead.executor is not None and "RotateKeyOnDemand" in lead.executor.done:
             for key_run in others:
                 _look_again(key_run)
+
+    def _change_primary(self, lead: KeyRun, others: Sequence[KeyRun]) -> None:
+        """The primary key, with the replicas before its rotation."""
+        lead.change_before_rotation()
+        problem = self._change_replicas(others) if lead.rotates else None
+        if problem is not None:
+            lead.give_up(problem)
+        lead.complete()
 
     def _plan_again(self, key_run: KeyRun) -> None:
         """Plan a replica anew when KMS has told of the primary key's bytes what changed the plan for that."""
@@ -197,17 +203,18 @@ class MultiRegionRun:
             key_run.plan()
             key_run.prepare()
 
-    def _change_replicas(self, key_runs: Sequence[KeyRun]) -> None:
-        """Import into every replica before the rotation. Raises AnsibleKMSError when one of them lacks the material."""
+    def _change_replicas(self, key_runs: Sequence[KeyRun]) -> AnsibleKMSError | None:
+        """Import into every replica before the rotation. Why there is none, when one of them lacks the material."""
         for key_run in key_runs:
             self._plan_again(key_run)
             key_run.change()
         failed = [key_run.kms.region for key_run in key_runs if key_run.result.error is not None]
-        if failed:
-            raise refused(
-                f"the rotation was not started, because the import failed in {', '.join(failed)}; the new material is "
-                "staged in the other Regions; remove the cause and run the task again"
-            )
+        if not failed:
+            return None
+        return refused(
+            f"the rotation was not started, because the import failed in {', '.join(failed)}; the new material is "
+            "staged in the other Regions; remove the cause and run the task again"
+        )
 
     @property
     def result(self) -> Result:
@@ -215,6 +222,11 @@ class MultiRegionRun:
             failed = replace(failed_result(self.key_input.request, self._failure), source=self.key_input.source)
             return at_endpoint(failed, self._kms)
         return combined(self.key_input.request.key_id, [key_run.result for key_run in self.members])
+
+    @property
+    def name(self) -> str:
+        """What messages call the key."""
+        return self.key_input.request.key_id
 
     @property
     def pending(self) -> bool:
@@ -257,7 +269,8 @@ def _look_again(key_run: KeyRun) -> None:
     if key_run.result.after is None or key_run.result.error is not None:
         return
     try:
-        seen = operations.describe_key(key_run.kms, key_run.result.after.arn)
+        with key_run.kms.throttle.committed():
+            seen = operations.describe_key(key_run.kms, key_run.result.after.arn)
     except AnsibleKMSError:
         # It has all that was wanted; the look was for the reader's comfort.
         return

@@ -54,6 +54,7 @@ from ..service.pacing import RunInterruptedError
 from ..service.pacing import interruption
 from .execute import PlanExecutor
 from .execute import wrapping_choice
+from .find import for_key
 from .find import read_key
 from .find import read_tags
 from .options import BUNDLE
@@ -81,6 +82,11 @@ class KeyRun:
     primary_steps: tuple[Step, ...] = ()
     executor: PlanExecutor | None = None
     finished: bool = False
+
+    @property
+    def name(self) -> str:
+        """What messages call the key."""
+        return self.key_input.request.key_id
 
     @property
     def pending(self) -> bool:
@@ -122,7 +128,7 @@ class KeyRun:
         try:
             self.result = at_endpoint(self.result, self.kms)
             require_trusted(self.key_input, self.kms)
-            key = seen = read_key(self.kms, request)
+            key = seen = self._read_key()
             self.key_input = replace(self.key_input, request=request.resolved(key.arn))
             self.result = replace(self.result, before=key, after=key)
             key = after_primary_steps(key, self.primary_steps)
@@ -137,6 +143,11 @@ class KeyRun:
             self.refuse(self._interruption())
         except Exception as error:  # noqa: BLE001 - a traceback could show material
             self.refuse(unexpected(error, request.key_id))
+
+    def _read_key(self) -> Key:
+        key = read_key(self.kms, self.key_input.request)
+        self.kms = for_key(self.kms, self.key_input.request, key)
+        return key
 
     def _read_tags(self, key: Key, evidence: Evidence, secret: Held | None) -> Key:
         seals: list[tag_values.Seal] = [secret.seal] if secret is not None else []
@@ -211,6 +222,24 @@ class KeyRun:
 
     def change(self) -> None:
         """The rest."""
+        self.change_before_rotation()
+        self.complete()
+
+    @property
+    def rotates(self) -> bool:
+        """Whether a rotation is left to be started."""
+        return self.executor is not None and self.pending and self.executor.plan.rotates
+
+    def give_up(self, error: AnsibleKMSError) -> None:
+        """Go no further with a key of which a part of the plan is carried out, and tidy it up."""
+        self._run(lambda executor: executor.give_up(error))
+
+    def complete(self) -> None:
+        """The rotation, if there is one, and the look at what became of the key."""
+        self._run(PlanExecutor.complete)
+
+    def change_before_rotation(self) -> None:
+        """What comes before the rotation, or everything where there is none."""
         self.finished = True
         self._run(PlanExecutor.change)
         executor = self.executor
@@ -220,8 +249,9 @@ class KeyRun:
         # KMS refused to stage the bytes because the key has them already, and said which ones they are.
         try:
             self.executor = None
-            key = read_key(self.kms, self.key_input.request)
-            self._plan_for(self._read_tags(key, evidence, executor.secret), evidence, executor.secret)
+            with self.kms.throttle.committed():
+                key = self._read_tags(self._read_key(), evidence, executor.secret)
+            self._plan_for(key, evidence, executor.secret)
         except AnsibleKMSError as error:
             self._end(executor, error)
         except Exception as error:  # noqa: BLE001 - a traceback could show material
@@ -252,7 +282,7 @@ class KeyRun:
         except Exception as error:  # noqa: BLE001 - a traceback could show material
             failure = unexpected(error, self.key_input.request.key_id)
             self._tidy_up_somehow(self.executor)
-        if failure is not None or phase is PlanExecutor.change:
+        if failure is not None or phase is PlanExecutor.complete:
             self.result = _executed(self.result, self.executor, failure)
 
     def _tidy_up_somehow(self, executor: PlanExecutor) -> None:

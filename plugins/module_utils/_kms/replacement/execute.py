@@ -12,6 +12,7 @@ after which every alias goes back.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass
 from dataclasses import field
 from dataclasses import replace
@@ -22,7 +23,6 @@ from ..canary.run import Finding
 from ..external_key import operations as external_key_operations
 from ..external_key import plan as external_key_plan
 from ..external_key.execute import KeyExecutor
-from ..external_key.models import ExternalKey
 from ..external_key.models import ExternalKeyRequest
 from ..external_key.models import Found
 from ..external_key.models import KeyPlan
@@ -31,6 +31,7 @@ from ..key.models import Key
 from ..key.models import StepRecord
 from ..key.models import carried_out
 from ..material.execute import PlanExecutor
+from ..material.find import for_key
 from ..material.find import read_key
 from ..material.find import read_tags
 from ..material.plan import make_plan
@@ -69,7 +70,7 @@ class ReplacementExecutor:
     plan: ReplacementPlan
     secret: Held
     creator: KeyCreator
-    model: ExternalKey | None = None
+    model: Key | None = None
     key: Key | None = None
     old_state: str | None = None
     steps: list[StepRecord] = field(default_factory=list)
@@ -95,12 +96,16 @@ class ReplacementExecutor:
             self._remember()
         if self.plan.imports:
             self._import()
-        if self.plan.moves:
-            self._prove()
-            self._require_aliases()
-            self._move()
-        if self.plan.disposal:
-            self.old_state = self._on_old(self.plan.disposal).key_state
+        with ExitStack() as to_the_end:
+            if self.plan.imports:
+                to_the_end.enter_context(self.kms.throttle.committed())
+            if self.plan.moves:
+                self._prove()
+                self._require_aliases()
+                to_the_end.enter_context(self.kms.throttle.committed())
+                self._move()
+            if self.plan.disposal:
+                self.old_state = self._on_old(self.plan.disposal).key_state
 
     @property
     def old(self) -> Party:
@@ -130,9 +135,10 @@ class ReplacementExecutor:
     def _remember(self) -> None:
         self._on_old(KeyStep("TagResource", {"Tags": {REPLACED_BY: self.new.arn}}, "link"))
 
-    def _on_old(self, step: KeyStep, wait: bool = True) -> ExternalKey:
-        key = external_key_operations.describe(self.kms, self.old.key.arn) if wait else _unread(self.old.key)
-        key = replace(key, tags=dict(self.old.tags))
+    def _on_old(self, step: KeyStep, wait: bool = True) -> Key:
+        # Without waiting nothing is read again.
+        key = operations.describe_key(self.kms, self.old.key.arn) if wait else self.old.key
+        key = key.with_settings(tags=dict(self.old.tags))
         return self._execute(self._key_request(key.arn, wait), Found(key), KeyPlan((step,)))
 
     def _key_request(self, arn: str, wait: bool = True) -> ExternalKeyRequest:
@@ -141,7 +147,7 @@ class ReplacementExecutor:
 
     def _execute(
         self, key_input: ExternalKeyRequest, found: Found, plan: KeyPlan, moved: list[str] | None = None
-    ) -> ExternalKey:
+    ) -> Key:
         executor = KeyExecutor(self.kms, key_input, found, plan, lambda _region: self.kms.client)
         try:
             executor.run()
@@ -153,7 +159,7 @@ class ReplacementExecutor:
             if executor.key is not None and self.plan.creates and self.key is None:
                 # Whatever fails from here on, the result says which key was made.
                 self.key = replace(self.old.key, arn=executor.key.arn, key_id=executor.key.key_id, materials=())
-            self.kms.key = self._name
+            self.kms = self.kms.named(self._name)
         if executor.key is None:
             raise AssertionError("there is a key after every plan for one")
         return executor.key
@@ -170,9 +176,9 @@ class ReplacementExecutor:
     def _import(self) -> None:
         request = self.key_input.request.of(self.new.arn)
         # A key that this run has made is waited for, also by a run that waits for nothing else.
-        self.kms.young = self.kms.young or self.plan.creates
+        self.kms = self.kms.for_young_key(self.kms.young or self.plan.creates)
         key = read_key(self.kms, request)
-        self.kms.young = self.kms.young or self.plan.creates
+        self.kms = for_key(self.kms, request, key)
         evidence = find_evidence(self.kms, request, key, self.secret)
         acts = make_plan(request, key, evidence).to_do
         key = read_tags(self.kms, request, key, acts, (self.secret.seal,))
@@ -185,6 +191,7 @@ class ReplacementExecutor:
         try:
             executor.prepare()
             executor.change()
+            executor.complete()
         finally:
             self.key = executor.key
             self.key_material_id = executor.key_material_id
@@ -235,7 +242,6 @@ class ReplacementExecutor:
             )
 
     def _move(self) -> None:
-        self.kms.throttle.committed = True
         moved: list[str] = []
         try:
             self._lead(self.plan.moves, moved)
@@ -247,7 +253,7 @@ class ReplacementExecutor:
         self.settled = moved
 
     def _lead(self, aliases: Sequence[str], moved: list[str]) -> None:
-        key = replace(external_key_operations.describe(self.kms, self.new.arn), aliases=())
+        key = operations.describe_key(self.kms, self.new.arn).with_settings(aliases=())
         steps = tuple(KeyStep("UpdateAlias", {"AliasName": alias}) for alias in aliases)
         self._execute(self._key_request(key.arn), Found(key), KeyPlan(steps), moved)
 
@@ -282,21 +288,6 @@ class ReplacementExecutor:
                 self.lost.append(alias)
         self.rolled_back = bool(aliases) and not self.lost
         self.settled = [alias for alias in aliases if alias in self.lost]
-
-
-def _unread(key: Key) -> ExternalKey:
-    """A key for calls of which nothing is read again."""
-    return ExternalKey(
-        key.arn,
-        key.key_id,
-        key.region,
-        key.key_spec,
-        key.key_usage,
-        key.key_state,
-        key.origin,
-        key.now,
-        key.creation_date,
-    )
 
 
 def _unclear(error: Exception) -> bool:

@@ -14,10 +14,10 @@ from typing import Any
 from typing import Callable
 
 from ..external_key import find as external_key_find
-from ..external_key import operations as external_key_operations
 from ..external_key.models import TOKEN_TAG
 from ..key import models
 from ..key.models import Request
+from ..material.find import for_key
 from ..material.find import read_key
 from ..service import connection
 from ..service import operations
@@ -34,12 +34,11 @@ from .plan import replaced_id
 
 def read_party(kms: connection.Connection, request: Request, refusal: Callable[[models.Key], str | None]) -> Party:
     """The key of a request with its tags and aliases. Raises AnsibleKMSError, also for what refusal says of it."""
-    young = kms.young
     key = read_key(kms, request)
-    kms.young = kms.young or young
     problem = refusal(key)
     if problem:
         raise refused(problem)
+    kms = for_key(kms, request, key)
     return Party(key, operations.get_tags(kms, key.arn), _aliases(kms, key.arn))
 
 
@@ -56,9 +55,8 @@ def successor(
     if arn is None:
         return None
     # It may be seconds old, and that KMS does not know it yet must not lead to another one.
-    before, kms.young = kms.young, request.wait
     try:
-        found = read_party(kms, request.of(arn), refusal)
+        found = read_party(kms.for_young_key(request.wait), request.of(arn), refusal)
     except AnsibleKMSError as error:
         if error.code != NOT_FOUND:
             raise
@@ -66,8 +64,6 @@ def successor(
             f"the tag {REPLACED_BY} of the key {named.key.arn} names {arn}, which does not exist; if KMS has deleted "
             "it, remove the tag, and run the task again"
         ) from None
-    finally:
-        kms.young = before or kms.young
     return None if found.key.key_state in models.DELETION_STATES else found
 
 
@@ -75,15 +71,12 @@ def predecessor(
     kms: connection.Connection, request: Request, key_id: str, refusal: Callable[[models.Key], str | None]
 ) -> Party | None:
     """The key that was replaced; None when KMS has deleted it meanwhile."""
-    young, kms.young = kms.young, False
     try:
-        return read_party(kms, request.of(key_id), refusal)
+        return read_party(kms.for_young_key(False), request.of(key_id), refusal)
     except AnsibleKMSError as error:
         if error.code != NOT_FOUND:
             raise
         return None
-    finally:
-        kms.young = young
 
 
 @dataclass
@@ -129,7 +122,7 @@ class KeyCreator:
     def _replaced_by(self, arn: str) -> str | None:
         """The ID of the key that this one replaces. Keys that the caller may not read are passed over."""
         own = connection.Connection(self.kms.client, arn, Throttle(self.kms.throttle.pacer))
-        key = external_key_find.or_none(lambda: external_key_operations.describe(own, arn), UNSEEN)
+        key = external_key_find.or_none(lambda: operations.describe_key(own, arn), UNSEEN)
         if key is None or key.origin != models.EXTERNAL or key.in_deletion:
             return None
         tags = external_key_find.or_none(lambda: operations.get_tags(own, arn), UNSEEN) or {}

@@ -9,9 +9,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 from collections.abc import Mapping
 from dataclasses import dataclass
+from dataclasses import replace
 from typing import Any
 
 from ..external_key import options as external_key_options
+from ..key.models import Request
 from ..key.specs import DEFAULT_WINDOW
 from ..key.specs import window_problem
 from ..material.options import KeyInput
@@ -26,17 +28,27 @@ LEAVE, DISABLE, DELETE = "leave", "disable", "delete"
 
 
 @dataclass(frozen=True)
-class ReplacementInput(KeyInput):
-    """The wish for the material of a new key, and what else belongs to a replacement.
+class ReplacementInput:
+    """What the caller wants of a replacement.
 
-    aliases: those that move; None for all. old_key: what becomes of the key that is replaced.
+    material: what is wanted of the material of the new key. aliases: those that move; None for all. old_key: what
+    becomes of the key that is replaced.
     """
 
+    material: KeyInput
     aliases: tuple[str, ...] | None = None
     old_key: str = LEAVE
     pending_window: int = DEFAULT_WINDOW
     canary: bool = True
     bypass_policy_lockout_safety_check: bool = False
+
+    @property
+    def request(self) -> Request:
+        return self.material.request
+
+    def with_request(self, request: Request) -> ReplacementInput:
+        """The same with another request for the material."""
+        return replace(self, material=replace(self.material, request=request))
 
 
 def read_replacements(
@@ -67,8 +79,7 @@ def _problems(options: Mapping[str, Any]) -> Iterator[str]:
 def _completed(key_input: KeyInput, options: Mapping[str, Any], region: str | None) -> ReplacementInput:
     window = options.get("pending_window")
     return ReplacementInput(
-        key_input.request,
-        key_input.given,
+        key_input,
         aliases=_aliases(key_input.request.key_id, options, region),
         old_key=options.get("old_key") or LEAVE,
         pending_window=DEFAULT_WINDOW if window is None else window,

@@ -18,7 +18,6 @@ from dataclasses import replace
 from datetime import datetime
 
 from ..external_key.models import TOKEN_TAG
-from ..external_key.models import ExternalKey
 from ..external_key.models import ExternalKeyRequest
 from ..external_key.models import KeyStep
 from ..external_key.plan import own_free
@@ -31,6 +30,7 @@ from ..key.models import Plan
 from ..key.models import Request
 from ..key.models import Step
 from ..key.models import StepRecord
+from ..key.models import blank_key
 from ..key.outage import planned
 from ..key.specs import MOST_TAGS
 from ..material.plan import state_refusal
@@ -117,27 +117,16 @@ def replaced_id(creation_token: str | None) -> str | None:
 
 def blank(old: Key) -> Key:
     """The new key as CreateKey will make it, as far as it matters for the import."""
-    return Key(
-        arn="",
-        key_id="",
-        account_id=old.account_id,
-        region=old.region,
-        key_spec=old.key_spec,
-        key_usage=old.key_usage,
-        key_state=models.PENDING_IMPORT,
-        origin=models.EXTERNAL,
-        now=old.now,
-        creation_date=old.now,
-    )
+    return blank_key(old.account_id, old.region, old.key_spec, old.key_usage, old.now)
 
 
-def new_key_request(key_input: ReplacementInput, old: Party, model: ExternalKey) -> ExternalKeyRequest:
+def new_key_request(key_input: ReplacementInput, old: Party, model: Key) -> ExternalKeyRequest:
     """What kms_external_key would be asked for: a key like the old one. model: that one with description and policy."""
     tags = {name: value for name, value in own_free(old.tags).items() if not name.lower().startswith("aws:")}
     return ExternalKeyRequest(
         creation_token=token(old.key.key_id),
         description=model.description or None,
-        policy=model.policy,
+        policy=model.settings.policy,
         tags=tags,
         key_spec=old.key.key_spec,
         key_usage=old.key.key_usage,

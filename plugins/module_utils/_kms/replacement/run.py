@@ -15,10 +15,9 @@ from typing import Any
 
 from ..canary.run import Finding
 from ..external_key import operations as external_key_operations
-from ..external_key.models import ExternalKey
 from ..external_key.run import advised
 from ..fleet import run as fleet_run
-from ..fleet.journal import Journal
+from ..fleet.run import Work
 from ..key import models
 from ..key.models import NO_EVIDENCE
 from ..key.models import SUCCEEDED
@@ -31,13 +30,16 @@ from ..key.models import carried_out
 from ..key.transitions import predict
 from ..material import run as material_run
 from ..material.arguments import key_replacement_spec
+from ..material.find import for_key
 from ..material.find import with_tags
 from ..material.plan import make_plan
 from ..material.results import Replacement
 from ..material.results import Result
 from ..secret.material import Held
+from ..secret.preparation import Prepared
 from ..secret.proof import find_evidence
 from ..service import connection
+from ..service import operations
 from ..service.connections import Connect
 from ..service.connections import Connections
 from ..service.errors import WRONG_MATERIAL
@@ -48,6 +50,7 @@ from ..service.errors import unexpected
 from ..service.outcome import Outcome
 from ..service.pacing import CHANGING
 from ..service.pacing import RunInterruptedError
+from ..service.pacing import interruption
 from ..service.process import Ending
 from . import find
 from .execute import ReplacementExecutor
@@ -81,11 +84,15 @@ def run(
     def read() -> Sequence[ReplacementInput]:
         return read_replacements(options, region, check_mode)
 
+    def make(connections: Connections, key_inputs: Sequence[ReplacementInput]) -> Work:
+        creator = KeyCreator(connections.connection("*"))
+        return Work([ReplacementRun(connections.connection(one.request.key_id), one, creator) for one in key_inputs])
+
     return fleet_run.managed(
         key_replacement_spec(),
         options,
         read,
-        Replacements,
+        make,
         connect,
         check_mode,
         with_diff,
@@ -93,21 +100,18 @@ def run(
     )
 
 
-class Replacements(fleet_run.Fleet):
-    """The keys of one module call. One failed key stops no other."""
-
-    def __init__(self, connections: Connections, key_inputs: Sequence[ReplacementInput], journal: Journal) -> None:
-        super().__init__(connections, (), None, journal)
-        creator = KeyCreator(connections.connection("*"))
-        self.key_runs = [ReplacementRun(connections.connection(one.request.key_id), one, creator) for one in key_inputs]
-
-
-class ReplacementRun(material_run.KeyRun):
+class ReplacementRun:
     """One key's way through a module call. No phase raises AnsibleKMSError: a failure is a result with an error."""
 
-    def __init__(self, kms: connection.Connection, desired: ReplacementInput, creator: KeyCreator) -> None:
-        super().__init__(kms, desired, Result(desired.request.key_id, replacement=Replacement(), source=desired.source))
-        self.desired = desired
+    # No key is without its material during a replacement, and nothing is kept for a later run.
+    paired = False
+    prepared: Sequence[Prepared] = ()
+
+    def __init__(self, kms: connection.Connection, key_input: ReplacementInput, creator: KeyCreator) -> None:
+        self.kms = kms
+        self.key_input = key_input
+        self.name = key_input.request.key_id
+        self.result = Result(self.name, replacement=Replacement(), source=key_input.material.source)
         self.creator = creator
         self.replacing: ReplacementExecutor | None = None
         # What KMS itself has said of the material given and the key that is named, when it was asked to take it.
@@ -129,6 +133,10 @@ class ReplacementRun(material_run.KeyRun):
     def changing(self) -> Counter[str]:
         return Counter(self.replacing.plan.operations) if self.replacing else Counter()
 
+    @property
+    def whole(self) -> Counter[str]:
+        return self.preparing + self.changing
+
     # -- planning ------------------------------------------------------------------------------------------------------
 
     def plan(self) -> None:
@@ -140,7 +148,7 @@ class ReplacementRun(material_run.KeyRun):
         except RunInterruptedError:
             self.refuse(self._interruption())
         except Exception as error:  # noqa: BLE001 - a traceback could show material
-            self.refuse(unexpected(error, self.desired.request.key_id))
+            self.refuse(unexpected(error, self.key_input.request.key_id))
 
     def refuse(self, error: AnsibleKMSError) -> None:
         """Leave the key as it is, and say why."""
@@ -156,17 +164,27 @@ class ReplacementRun(material_run.KeyRun):
             calls=self._calls(),
         )
 
+    def fail(self, error: AnsibleKMSError) -> None:
+        """The key is as it is, but what was wanted did not come about for another reason."""
+        self.result = replace(self.result, error=self.result.error or self._error(error))
+
+    def _interruption(self) -> AnsibleKMSError:
+        return interruption(f"the key {self.name}", self.kms.throttle.pacer.stop)
+
     def _plan(self) -> None:
-        key_input, request = self.desired, self.desired.request
+        key_input, request = self.key_input, self.key_input.request
         self.result = material_run.at_endpoint(self.result, self.kms)
-        material_run.require_trusted(key_input, self.kms)
+        material_run.require_trusted(key_input.material, self.kms)
         named = find.read_party(self.kms, request, self._refusal)
-        self.desired = replace(key_input, request=request.resolved(named.key.arn))
+        self.key_input = key_input.with_request(request.resolved(named.key.arn))
         self.result = replace(self.result, before=named.key, after=named.key)
-        secret = material_run.checked_secret(key_input, blank(named.key))
+        secret = material_run.checked_secret(key_input.material, blank(named.key))
         if secret is None:
             raise AssertionError("there is no replacement without material")
+        self.kms = for_key(self.kms, request, named.key)
         pair = self._pair(named, secret)
+        for party in (pair.old, pair.new):
+            self.kms = for_key(self.kms, request, party.key) if party else self.kms
         request, unsaid = expiry_of_new(key_input, pair)
         imports, key = self._material(pair, secret, request)
         known = self._known(pair, imports, secret)
@@ -176,7 +194,7 @@ class ReplacementRun(material_run.KeyRun):
             raise refused(problem)
         plan = make_replacement_plan(key_input, pair, imports)
         self._predict(pair, plan, imports, key)
-        self._begin(pair, plan, secret, replace(key_input, request=request))
+        self._begin(pair, plan, secret, key_input.with_request(request))
 
     def _begin(self, pair: Pair, plan: ReplacementPlan, secret: Held, key_input: ReplacementInput) -> None:
         earlier, self.replacing = self.replacing, None
@@ -187,18 +205,17 @@ class ReplacementRun(material_run.KeyRun):
         if earlier is not None:
             self.replacing.steps = earlier.steps
 
-    def _model(self, arn: str) -> ExternalKey:
+    def _model(self, arn: str) -> Key:
         """What the new key gets of the old one; that it cannot be read has to show before anything is made."""
-        return replace(
-            external_key_operations.describe(self.kms, arn), policy=external_key_operations.get_policy(self.kms, arn)
-        )
+        key = operations.describe_key(self.kms, arn)
+        return key.with_settings(policy=external_key_operations.get_policy(self.kms, arn))
 
     def _refusal(self, key: Key) -> str | None:
-        return first_refusal(self.desired, key)
+        return first_refusal(self.key_input, key)
 
     def _pair(self, named: Party, secret: Held) -> Pair:
         """Which key is the old one, and which one the new."""
-        request = self.desired.request
+        request = self.key_input.request
         new = find.successor(self.kms, request, named, self._refusal)
         if new is not None:
             return Pair(named, new)
@@ -223,7 +240,7 @@ class ReplacementRun(material_run.KeyRun):
         if self._said is not None and party.predecessor:
             return self._said
         if arn not in self._evidence:
-            request = self.desired.request.of(arn)
+            request = self.key_input.request.of(arn)
             self._evidence[arn] = find_evidence(self.kms, request, party.key, secret)
         return self._evidence[arn]
 
@@ -235,7 +252,7 @@ class ReplacementRun(material_run.KeyRun):
             key = blank(pair.old.key)
             return make_plan(request, key, NO_EVIDENCE), key
         request = request.of(pair.new.key.arn)
-        material_run.checked_secret(replace(self.desired, request=request), pair.new.key)
+        material_run.checked_secret(replace(self.key_input.material, request=request), pair.new.key)
         evidence = self._verdict(pair.new, secret)
         key = with_tags(pair.new.key, pair.new.tags, (secret.seal,))
         return make_plan(request, key, evidence), key
@@ -272,7 +289,6 @@ class ReplacementRun(material_run.KeyRun):
 
     def change(self) -> None:
         """All of it."""
-        self.finished = True
         if not self.pending:
             return
         self._carry_out()
@@ -298,7 +314,7 @@ class ReplacementRun(material_run.KeyRun):
         except RunInterruptedError:
             failure = self._interruption()
         except Exception as error:  # noqa: BLE001 - a traceback could show material
-            failure = unexpected(error, self.desired.request.key_id)
+            failure = unexpected(error, self.key_input.request.key_id)
         self._executed(replacing, failure)
 
     def _executed(self, replacing: ReplacementExecutor, failure: AnsibleKMSError | None) -> None:
@@ -334,12 +350,12 @@ class ReplacementRun(material_run.KeyRun):
         return tuple(asdict(call) for call in self.kms.calls if call.operation in CHANGING)
 
     def _error(self, error: AnsibleKMSError, replacing: ReplacementExecutor | None = None) -> dict[str, Any]:
-        sentence, heal = advised(error, self.desired.request.key_id), None
+        sentence, heal = advised(error, self.key_input.request.key_id), None
         if replacing is not None and replacing.pair.old is not None:
             old = replacing.pair.old.key
-            heal = heal_command(self.desired, old)
+            heal = heal_command(self.key_input, old)
             sentence += f"; {_left(replacing, old)}"
-        return error_fields(error, sentence, self.desired.request.key_id, heal)
+        return error_fields(error, sentence, self.key_input.request.key_id, heal)
 
 
 def _unreached(planned: Sequence[StepRecord], sent: Sequence[StepRecord]) -> list[StepRecord]:

@@ -170,6 +170,14 @@ class Connection:
     def region(self) -> str:
         return str(self.client.meta.region_name)
 
+    def for_young_key(self, young: bool = True) -> Connection:
+        """The same connection, with the same record and pace, for a key that KMS may not know everywhere yet."""
+        return replace(self, young=young)
+
+    def named(self, key: str) -> Connection:
+        """The same connection, with the same record and pace, whose messages call the key by another name."""
+        return replace(self, key=key)
+
     def call(self, operation: str, **parameters: Any) -> Answer:
         """Make a call, repeating it after a transient failure. Raises AnsibleKMSError."""
         extra = (NOT_FOUND,) if self.young else ()

@@ -10,7 +10,6 @@ Source of every shape: KMS API Reference, one page per operation.
 from __future__ import annotations
 
 from datetime import datetime
-from datetime import timedelta
 from datetime import timezone
 from email.utils import parsedate_to_datetime
 from typing import Any
@@ -75,6 +74,8 @@ def key_from_answer(answer: Answer, call: Call) -> Key:
         signing_algorithms=tuple(metadata.get("SigningAlgorithms", [])),
         mac_algorithms=tuple(metadata.get("MacAlgorithms", [])),
         round_trip_seconds=call.finished - call.started,
+        description=metadata.get("Description", ""),
+        deletion_date=to_utc(metadata.get("DeletionDate")),
     )
 
 
@@ -196,9 +197,6 @@ def get_tag(kms: Connection, arn: str, name: str) -> str | None:
 
 # The first version with KeyMaterialId, ImportType and the list of materials.
 BOTOCORE_FLOOR = "1.38.31"
-
-# For this time after its creation, parts of KMS may not know a key.
-YOUNG = timedelta(minutes=5)
 
 
 def require_botocore(reason: str) -> None:

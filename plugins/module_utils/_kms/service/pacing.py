@@ -177,26 +177,25 @@ class Pacer:
 
 @dataclass
 class Throttle:
-    """The turns of one key: what was taken ahead need not be waited for between a deletion and its import.
-
-    committed: the key is between two changing calls, where a run that was asked to end does not end.
-    """
+    """The pace of one key: a call that was waited for ahead goes out at once, as between a deletion and its import."""
 
     pacer: Pacer
-    committed: bool = False
     ahead: Counter[str] = field(default_factory=Counter)
+    _committed: bool = False
 
     @contextmanager
-    def committing(self) -> Iterator[None]:
-        """A run of changing calls that goes through once it has begun. Raises RunInterruptedError where it may not."""
-        before = self.committed
-        if not before and self.pacer.stop.is_set():
-            raise RunInterruptedError
-        self.committed = True
+    def committed(self) -> Iterator[None]:
+        """While this lasts the key is between two changing calls: a run that was asked to end does not end here."""
+        before, self._committed = self._committed, True
         try:
             yield
         finally:
-            self.committed = before
+            self._committed = before
+
+    def may_begin(self) -> None:
+        """Raises RunInterruptedError when the run was asked to end, and here is a place to do so."""
+        if not self._committed and self.pacer.stop.is_set():
+            raise RunInterruptedError
 
     def take(self, operation: str) -> None:
         if self.ahead[operation] > 0:
@@ -207,12 +206,11 @@ class Throttle:
     def _wait_for(self, operation: str) -> None:
         """Raises RunInterruptedError when the run was asked to end, and here is a place to do so."""
         bucket, stop = self.pacer.bucket(operation), self.pacer.stop
-        if self.committed:
+        if self._committed:
             bucket.take()
             return
         bucket.take(stop.wait)
-        if stop.is_set():
-            raise RunInterruptedError
+        self.may_begin()
 
     def take_ahead(self, *operations: str) -> None:
         for operation in operations:

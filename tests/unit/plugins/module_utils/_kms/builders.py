@@ -204,6 +204,10 @@ class FakeConnection:
 
     call_once = call
 
+    def for_young_key(self, young: bool = True) -> FakeConnection:
+        self.young = young
+        return self
+
     @property
     def operations(self) -> list[str]:
         return [operation for operation, _parameters in self.made]

@@ -71,6 +71,31 @@ def test_a_module_that_imports_no_material_ships_no_code_for_it(imports: Imports
     assert len(shipped) <= most
 
 
+# -- who opens a material ----------------------------------------------------------------------------------------------
+
+# The attributes that hold the bytes of a material, in secret/material.
+BYTES = {"_content", "plaintext", "private_key"}
+
+
+def opened(sources: dict[str, str]) -> list[str]:
+    """The files that read such an attribute."""
+    return [
+        name
+        for name, source in sources.items()
+        if any(isinstance(node, ast.Attribute) and node.attr in BYTES for node in ast.walk(ast.parse(source)))
+    ]
+
+
+def test_only_secret_opens_a_material() -> None:
+    found = opened(sources_of(ROOT / "plugins"))
+    assert f"{CORE}secret/material.py" in found
+    assert {package_of(name) for name in found} == {"secret"}
+
+
+def sources_of(folder: Path) -> dict[str, str]:
+    return {path.relative_to(ROOT).as_posix(): path.read_text() for path in sorted(folder.rglob("*.py"))}
+
+
 # -- each constant once ------------------------------------------------------------------------------------------------
 
 
@@ -117,8 +142,7 @@ def twice(found: Found) -> Found:
 
 
 def test_a_constant_is_defined_once() -> None:
-    sources = {path.relative_to(ROOT).as_posix(): path.read_text() for path in sorted((ROOT / CORE).rglob("*.py"))}
-    by_name, by_value = constants(sources)
+    by_name, by_value = constants(sources_of(ROOT / CORE))
     assert len(by_name) > 100
     assert twice(by_name) == {}
     assert twice(by_value) == {}
@@ -144,6 +168,10 @@ def test_circles_are_seen(tmp_path: Path, line: str) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text)
     assert circles(imports_of(tmp_path)) == [f"{CORE}{name}.py" for name in ("a/one", "a/other", "b/two")]
+
+
+def test_a_file_that_opens_a_material_is_seen() -> None:
+    assert opened({"a.py": "wrap(secret.plaintext)", "b.py": "plaintext = given.check()"}) == ["a.py"]
 
 
 def test_an_import_that_goes_upward_is_seen() -> None:

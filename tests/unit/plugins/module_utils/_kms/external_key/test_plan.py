@@ -12,11 +12,13 @@ from typing import Any
 
 import pytest
 from ansible_collections.byok.aws.plugins.module_utils._kms.external_key.models import TOKEN_TAG
-from ansible_collections.byok.aws.plugins.module_utils._kms.external_key.models import ExternalKey
 from ansible_collections.byok.aws.plugins.module_utils._kms.external_key.models import ExternalKeyRequest
 from ansible_collections.byok.aws.plugins.module_utils._kms.external_key.models import Found
 from ansible_collections.byok.aws.plugins.module_utils._kms.external_key.models import KeyPlan
 from ansible_collections.byok.aws.plugins.module_utils._kms.external_key.plan import make_plan
+from ansible_collections.byok.aws.plugins.module_utils._kms.key.models import DOES_NOT_EXPIRE
+from ansible_collections.byok.aws.plugins.module_utils._kms.key.models import Key
+from ansible_collections.byok.aws.plugins.module_utils._kms.key.models import Settings
 from ansible_collections.byok.aws.plugins.module_utils._kms.key.specs import USAGES
 from ansible_collections.byok.aws.tests.unit.plugins.module_utils._kms.builders import ALIAS
 from ansible_collections.byok.aws.tests.unit.plugins.module_utils._kms.builders import ARN
@@ -32,11 +34,12 @@ OTHER_ARN = ARN.replace("1234abcd", "abcd1234")
 WEST = "eu-west-1"
 
 
-def key(**fields: Any) -> ExternalKey:
+def key(**fields: Any) -> Key:
     """An Enabled symmetric key with the alias, but for what is said."""
     values: dict[str, Any] = {
         "arn": ARN,
         "key_id": KEY_ID,
+        "account_id": ARN.split(":")[4],
         "region": REGION,
         "key_spec": "SYMMETRIC_DEFAULT",
         "key_usage": "ENCRYPT_DECRYPT",
@@ -45,20 +48,19 @@ def key(**fields: Any) -> ExternalKey:
         "now": NOW,
         "creation_date": NOW - timedelta(days=30),
         "description": "old",
-        "loaded": fields.get("key_state") != "PendingImport",
-        "policy": POLICY,
-        "tags": {"a": "1", TOKEN_TAG: ALIAS},
-        "aliases": (ALIAS,),
         **fields,
     }
-    return ExternalKey(**values)
+    loaded = values.pop("loaded", fields.get("key_state") != "PendingImport")
+    given = {"policy": POLICY, "tags": {"a": "1", TOKEN_TAG: ALIAS}, "aliases": (ALIAS,)}
+    settings = Settings(**{name: values.pop(name, one) for name, one in given.items()})
+    return Key(**values, expiration=DOES_NOT_EXPIRE if loaded else None, settings=settings)
 
 
-def primary(*regions: str, **fields: Any) -> ExternalKey:
+def primary(*regions: str, **fields: Any) -> Key:
     return key(multi_region_type="PRIMARY", primary_region=REGION, replica_regions=regions, **fields)
 
 
-def plan(found: ExternalKey | None, owner: ExternalKey | None = None, **options: Any) -> KeyPlan:
+def plan(found: Key | None, owner: Key | None = None, **options: Any) -> KeyPlan:
     """The plan for a wish about the alias, which points to the key that is found, or to the owner given."""
     return make_plan(ExternalKeyRequest(**{"alias": ALIAS, **options}), Found(found, owner or found), NOW, REGION)
 
@@ -67,7 +69,7 @@ def replicated(*regions: str, **fields: Any) -> dict[str, Any]:
     return {"multi_region": True, "replica_regions": regions, **fields}
 
 
-ROWS: list[tuple[str, ExternalKey | None, dict[str, Any], list[str], str | None]] = [
+ROWS: list[tuple[str, Key | None, dict[str, Any], list[str], str | None]] = [
     ("nothing wished", key(), {}, [], "Enabled"),
     ("nothing wished of an empty key", key(key_state="PendingImport"), {}, [], "PendingImport"),
     ("create", None, {}, ["CreateKey", "CreateAlias"], "PendingImport"),
@@ -142,9 +144,7 @@ ROWS: list[tuple[str, ExternalKey | None, dict[str, Any], list[str], str | None]
 
 
 @pytest.mark.parametrize(("name", "found", "options", "operations", "state"), ROWS, ids=[row[0] for row in ROWS])
-def test_calls(
-    name: str, found: ExternalKey | None, options: dict[str, Any], operations: list[str], state: str
-) -> None:
+def test_calls(name: str, found: Key | None, options: dict[str, Any], operations: list[str], state: str) -> None:
     made = plan(found, **options)
 
     assert made.refusal is None
@@ -155,14 +155,14 @@ def test_calls(
 
 @pytest.mark.parametrize(("name", "found", "options", "operations", "state"), ROWS, ids=[row[0] for row in ROWS])
 def test_after_a_plan_there_is_nothing_left_to_do(
-    name: str, found: ExternalKey | None, options: dict[str, Any], operations: list[str], state: str
+    name: str, found: Key | None, options: dict[str, Any], operations: list[str], state: str
 ) -> None:
     after = plan(found, **options).after
     if after is not None:
         assert plan(replace(after, arn=ARN, key_id=KEY_ID), **options).operations == ()
 
 
-REFUSED: list[tuple[ExternalKey | None, dict[str, Any], str]] = [
+REFUSED: list[tuple[Key | None, dict[str, Any], str]] = [
     (key(origin="AWS_KMS"), {}, "origin AWS_KMS"),
     (key(origin="AWS_KMS"), {"state": "absent"}, "origin AWS_KMS"),
     (key(key_state="Creating"), {}, "is Creating"),
@@ -181,7 +181,7 @@ REFUSED: list[tuple[ExternalKey | None, dict[str, Any], str]] = [
 
 
 @pytest.mark.parametrize(("found", "options", "said"), REFUSED, ids=[row[2] for row in REFUSED])
-def test_refusals(found: ExternalKey | None, options: dict[str, Any], said: str) -> None:
+def test_refusals(found: Key | None, options: dict[str, Any], said: str) -> None:
     made = plan(found, **options)
 
     assert made.refusal and said in made.refusal and ALIAS in made.refusal
@@ -242,7 +242,7 @@ def test_what_a_new_replica_is_given() -> None:
         (key(arn=OTHER_ARN, key_spec="RSA_2048"), True, [], "from the asymmetric key"),
     ],
 )
-def test_aliases(owner: ExternalKey | None, move: bool, operations: list[str], said: str) -> None:
+def test_aliases(owner: Key | None, move: bool, operations: list[str], said: str) -> None:
     request = ExternalKeyRequest(key_id=KEY_ID, alias="alias/b", move_alias=move)
     made = make_plan(request, Found(key(), owner), NOW, REGION)
 
@@ -250,7 +250,7 @@ def test_aliases(owner: ExternalKey | None, move: bool, operations: list[str], s
     assert said in (made.refusal or "") and (made.refusal is None) is (not said)
     assert made.moved_from == (OTHER_ARN if operations == ["UpdateAlias"] else None)
     if operations:
-        assert made.after is not None and made.after.aliases == ("alias/b", ALIAS)
+        assert made.after is not None and made.after.settings.aliases == ("alias/b", ALIAS)
 
 
 @pytest.mark.parametrize(
@@ -266,7 +266,7 @@ def test_aliases(owner: ExternalKey | None, move: bool, operations: list[str], s
         (primary(), {"state": "absent"}, []),
     ],
 )
-def test_warnings(found: ExternalKey | None, options: dict[str, Any], said: list[str]) -> None:
+def test_warnings(found: Key | None, options: dict[str, Any], said: list[str]) -> None:
     warnings = plan(found, **options).warnings
 
     assert len(warnings) == len(said)

@@ -13,13 +13,13 @@ from datetime import timezone
 from typing import Any
 
 import pytest
-from ansible_collections.byok.aws.plugins.module_utils._kms.external_key.models import ExternalKey
 from ansible_collections.byok.aws.plugins.module_utils._kms.key.models import NO_EVIDENCE
 from ansible_collections.byok.aws.plugins.module_utils._kms.key.models import Evidence
 from ansible_collections.byok.aws.plugins.module_utils._kms.key.models import Key
 from ansible_collections.byok.aws.plugins.module_utils._kms.key.models import Plan
 from ansible_collections.byok.aws.plugins.module_utils._kms.key.models import Request
 from ansible_collections.byok.aws.plugins.module_utils._kms.key.models import Step
+from ansible_collections.byok.aws.plugins.module_utils._kms.material.options import KeyInput
 from ansible_collections.byok.aws.plugins.module_utils._kms.replacement.options import ReplacementInput
 from ansible_collections.byok.aws.plugins.module_utils._kms.replacement.plan import REPLACED_BY
 from ansible_collections.byok.aws.plugins.module_utils._kms.replacement.plan import Pair
@@ -69,7 +69,7 @@ LINKED = {REPLACED_BY: key("new").arn}
 
 
 def key_input(**other: Any) -> ReplacementInput:
-    return ReplacementInput(Request("alias/a", offered="plaintext"), **other)
+    return ReplacementInput(KeyInput(Request("alias/a", offered="plaintext")), **other)
 
 
 @pytest.mark.parametrize(
@@ -166,7 +166,7 @@ OLD, NEW = key().arn, key("new").arn
 def test_a_name_that_was_resolved_before_still_stands_for_the_key(
     name: str, given: str | None, pair: Pair, said: str | None
 ) -> None:
-    named = ReplacementInput(Request(name, offered="plaintext", identifier=given))
+    named = ReplacementInput(KeyInput(Request(name, offered="plaintext", identifier=given)))
 
     told = refusal_for(named, pair, NO_EVIDENCE)
 
@@ -223,9 +223,7 @@ def test_what_goes_back_beside_the_aliases_that_move(pair: Pair, returning: tupl
 def test_the_new_key_is_like_the_old_one() -> None:
     tags = {"owner": "x", "aws:cloudformation:stack-id": "y", "byok:creation-token": "alias/a", "AWS:other": "z"}
 
-    one = key()
-    model = ExternalKey(one.arn, "old", one.region, one.key_spec, one.key_usage, "Enabled", "EXTERNAL", NOW, NOW)
-    model = replace(model, description="as it was", policy={"Version": "2012-10-17"})
+    model = replace(key(), description="as it was").with_settings(policy={"Version": "2012-10-17"})
 
     wanted = new_key_request(key_input(), old(A, tags=tags), model)
 

@@ -135,8 +135,10 @@ def test_a_run_that_is_to_end_takes_no_turn_unless_it_is_committed() -> None:
 
     with pytest.raises(RunInterruptedError):
         throttle.take("DescribeKey")
-    throttle.committed = True
-    throttle.take("DescribeKey")
+    with throttle.committed():
+        throttle.take("DescribeKey")
+    with pytest.raises(RunInterruptedError):
+        throttle.take("DescribeKey")
 
 
 def test_turns_taken_ahead_are_used_up_first() -> None:
