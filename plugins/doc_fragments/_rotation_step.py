@@ -24,7 +24,8 @@ def _documented(spec, place):
         kept = {word: value for word, value in one.items() if word not in ("no_log", "options")}
         options[name] = {"description": [f"As in O(byok.aws.{_origin(place, name)}#module:{place}{name})."], **kept}
         if "options" in one:
-            inner = _documented(one["options"], f"{place}{name}[].")
+            many = "[]" if one["type"] == "list" else ""
+            inner = _documented(one["options"], f"{place}{name}{many}.")
             options[name][_SUBOPTIONS] = inner
     return options
 
