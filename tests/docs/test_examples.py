@@ -262,6 +262,15 @@ SETTINGS: dict[str, Setting] = {
         values={"expiring": {"kms_keys": []}, "materials": {}},
         outcomes={"Show which keys there is no material for": Outcome(False)},
     ),
+    "kms_key_material": Setting(
+        keys={"alias/payments": (SYMMETRIC, None)},
+        written=("new-payments.bin", "new-invoice-signing.der", "new-1.component", "new-2.component"),
+        outcomes={
+            "Make the material of a key": Outcome(True),
+            "Make a private key, offline": Outcome(True),
+            "Make components for two custodians": Outcome(True),
+        },
+    ),
     "kms_key_replacement": Setting(
         keys={
             "alias/invoice-signing": ("RSA_2048", "invoices"),

@@ -12,8 +12,11 @@ from ..key.models import LOOSE_FILE
 from ..key.models import PLAINTEXT_FILE_TRANSFER
 from ..key.models import UNVERIFIED_ENDPOINT
 from ..key.models import WEAK_MATERIAL
+from ..key.specs import CURVES
+from ..key.specs import ED25519
 from ..key.specs import HYBRID
 from ..key.specs import OAEP
+from ..key.specs import RAW_LENGTHS
 from ..key.specs import RSA_BITS
 from ..material.arguments import PLAINTEXT
 
@@ -58,4 +61,15 @@ def wrap_key_material_spec() -> Spec:
         "key_id": {"type": "str", "aliases": ["key_arn"]},
         "keys": {"type": "list", "elements": "dict", "no_log": False, "options": entry},
         **per_key,
+    }
+
+
+def key_material_spec() -> Spec:
+    """The argument spec of kms_key_material, beside the connection options of amazon.aws."""
+    return {
+        "key_spec": {"type": "str", "choices": [*RAW_LENGTHS, *RSA_BITS, *CURVES, ED25519], "no_log": False},
+        "key_id": {"type": "str"},
+        "key_material_file": {"type": "path", "no_log": False},
+        "component_files": {"type": "list", "elements": "path", "no_log": False},
+        "expected_account": {"type": "str"},
     }
