@@ -18,7 +18,7 @@ PYTHON ?=
 ARGS ?=
 export PYTHON
 
-PARTS := ansible-lint bench demo docs emulator examples integration leaks module molecule report role sanity scripts terraform types units
+PARTS := ansible-lint bench demo docs emulator examples integration leaks module molecule report role sanity scripts tables terraform types units
 SESSION := @scripts/nox --sessions
 
 .PHONY: all help test quick lint fuzz importer matrix newest tree lock clean $(PARTS)
