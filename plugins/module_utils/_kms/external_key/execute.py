@@ -7,7 +7,6 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
 from collections.abc import Sequence
 from dataclasses import dataclass
 from dataclasses import field
@@ -21,17 +20,12 @@ from ..key.models import Key
 from ..key.models import StepRecord
 from ..key.models import carried_out
 from ..key.specs import DELETION_WINDOW
+from ..service import changes
 from ..service import connection
 from ..service import operations
 from ..service import waiters
-from ..service.connection import ATTEMPTS
-from ..service.connection import ambiguous
-from ..service.connection import attempted
-from ..service.connection import pauses
-from ..service.connection import transient
 from ..service.errors import ACCESS_DENIED
 from ..service.errors import INVALID_STATE
-from ..service.errors import NOT_FOUND
 from ..service.errors import AnsibleKMSError
 from ..service.errors import refused
 from . import find
@@ -201,48 +195,31 @@ class KeyExecutor:
 
     def _change(self, step: KeyStep, seen: Callable[[], bool]) -> connection.Answer:
         """Make a changing call. After an unclear failure look whether it was carried out; the answer is empty then."""
-        arn = self.key.arn if self.key else ""
-        request, doubt = key_operations.request_of(step, arn), False
-        for number, pause in enumerate(pauses(), start=1):
-            try:
-                answer = self._attempt(step, request)
-            except AnsibleKMSError as error:
-                doubt = doubt or ambiguous(error.exception)
-                if doubt and self._recognised(seen):
-                    self._carried_out(step)
-                    return {}
-                if number >= ATTEMPTS or not self._worth_repeating(step, error, doubt):
-                    raise
-                time.sleep(pause)
-                continue
-            return answer
-        raise AssertionError("pauses never end")
+        request = key_operations.request_of(step, self.key.arn if self.key else "")
+        planned = step.record(self.kms.region, apply(self.key, step).key_state if self.key else None)
 
-    def _recognised(self, seen: Callable[[], bool]) -> bool:
-        try:
-            return seen()
-        except AnsibleKMSError:
-            return False
+        def look() -> connection.Answer | None:
+            if not seen():
+                return None
+            self._carried_out(step)
+            return {}
+
+        return changes.make(
+            changes.Change(
+                attempt=lambda: changes.recorded(self.kms, planned, self.records, request),
+                look=look,
+                repeatable=lambda error, lost, _last: self._worth_repeating(step, error, lost),
+                looks_again=True,
+            )
+        )
 
     def _worth_repeating(self, step: KeyStep, error: AnsibleKMSError, doubt: bool) -> bool:
-        if transient(error.exception) or (self.kms.young and error.code == NOT_FOUND):
+        if self.kms.passes(error):
             return True
         if error.code == "MalformedPolicyDocumentException":
             # KMS says so, too, of a principal that was created a moment ago.
             return self.request.wait and "Policy" in step.parameters
         return doubt and step.operation in _ONCE_ONLY and error.code in _SAID_BY_A_REPETITION
-
-    def _attempt(self, step: KeyStep, request: Mapping[str, Any]) -> connection.Answer:
-        """Make the call once, and note it."""
-        sent, failure = len(self.kms.calls), None
-        planned = step.record(self.kms.region, apply(self.key, step).key_state if self.key else None)
-        try:
-            return self.kms.call_once(step.operation, **request)
-        except AnsibleKMSError as error:
-            failure = error
-            raise
-        finally:
-            self.records += [attempted(planned, call, failure) for call in self.kms.calls[sent:]]
 
     def _carried_out(self, step: KeyStep) -> None:
         """Note that a call was carried out of which no answer, or a refusal of its repetition, came."""
@@ -268,14 +245,14 @@ class KeyExecutor:
     # -- waiting -------------------------------------------------------------------------------------------------------
 
     def _wait(self, look: Callable[[], dict[str, Any]], wanted: str) -> None:
-        def patient_look() -> dict[str, Any]:
-            try:
-                return look()
-            except AnsibleKMSError as error:
-                # The change is made; that it cannot be read at this moment is no reason to call it failed.
-                return {"Seen": False, "Last": error.sentence, "Hopeless": error.code == ACCESS_DENIED}
-
-        waiters.wait_until_seen(self.kms.client, patient_look, self.request.name, wanted, self.request.wait_timeout)
+        waiters.wait_patiently(
+            self.kms.client,
+            look,
+            self.request.name,
+            wanted,
+            self.request.wait_timeout,
+            hopeless=(ACCESS_DENIED,),
+        )
 
     def _learn_state(self) -> None:
         """What the key has become: CancelKeyDeletion does not say, and it depends on the material."""

@@ -78,16 +78,11 @@ def _found(kms: connection.Connection, request: ExternalKeyRequest) -> Found:
 def _named(kms: connection.Connection, request: ExternalKeyRequest, key_id: str) -> Key | None:
     """The key of an identifier. With state absent it may be gone already."""
     try:
-        return operations.describe_key(kms, key_id)
+        return operations.describe_patiently(kms, key_id, request.wait and request.present)
     except AnsibleKMSError as error:
-        if error.code != NOT_FOUND:
+        if error.code != NOT_FOUND or request.present:
             raise
-        if not request.present:
-            return None
-        if not request.wait or "alias/" in key_id or not or_none(lambda: operations.get_tags(kms, key_id)):
-            raise
-    # Another part of KMS knows the key already: it is new, and worth waiting for.
-    return operations.describe_key(kms.for_young_key(), key_id)
+    return None
 
 
 def or_none(read: Callable[[], T], codes: Sequence[str] = (NOT_FOUND,)) -> T | None:

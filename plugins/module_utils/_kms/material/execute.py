@@ -46,20 +46,16 @@ from ..secret.material import Held
 from ..secret.material import sealer
 from ..secret.preparation import Wrapped
 from ..secret.wrapping import wrapping_key_problem
+from ..service import changes
 from ..service import connection
 from ..service import operations
 from ..service import waiters
-from ..service.connection import ATTEMPTS
-from ..service.connection import ambiguous
-from ..service.connection import attempted
 from ..service.connection import pauses
-from ..service.connection import transient
 from ..service.endpoint import require_proved
 from ..service.errors import ACCESS_DENIED
 from ..service.errors import CHANGED_MEANWHILE
 from ..service.errors import CUT_OFF
 from ..service.errors import INVALID_STATE
-from ..service.errors import NOT_FOUND
 from ..service.errors import UNTRUSTED
 from ..service.errors import WRONG_MATERIAL
 from ..service.errors import AnsibleKMSError
@@ -458,56 +454,35 @@ class PlanExecutor:
         parameters: None for an import, whose request is built anew when its token is refused.
         patient: the key is down, or open, until this succeeds: it is tried for all of wait_timeout, whatever KMS says.
         """
-        predicted = apply(self.key, step)
-        deadline = time.monotonic() + self.request.wait_timeout
-        for number, pause in enumerate(pauses(), start=1):
-            try:
-                if number > 1:
-                    self._look_before_repeating(step)
-                answer = self._attempt(step, parameters or self._request_of(step))
-            except AnsibleKMSError as error:
-                last = time.monotonic() >= deadline if patient else number >= ATTEMPTS
-                seen = self._after_failure(step, predicted, error, patient, last)
-                if seen is None:
-                    time.sleep(pause)
-                    continue
-                answer = seen
-            self._carried_out(step, predicted)
-            return answer
-        raise AssertionError("pauses never end")
+        predicted, planned = apply(self.key, step), record_of(self.key, step)
 
-    def _attempt(self, step: Step, parameters: dict[str, Any]) -> connection.Answer:
-        """Make the call once, and note it."""
-        sent, planned = len(self.kms.calls), record_of(self.key, step)
-        failure: AnsibleKMSError | None = None
-        try:
-            return self.kms.call_once(step.operation, **parameters)
-        except AnsibleKMSError as error:
-            failure = error
-            raise
-        finally:
-            self.steps += [attempted(planned, call, failure) for call in self.kms.calls[sent:]]
+        def attempt() -> connection.Answer:
+            return changes.recorded(self.kms, planned, self.steps, parameters or self._request_of(step))
+
+        answer = changes.make(
+            changes.Change(
+                attempt,
+                look=lambda: self._look_for(step, predicted),
+                repeatable=lambda error, _lost, last: self._repeatable(step, error, patient, last),
+                before_repeating=lambda: self._look_before_repeating(step),
+                patience=self.request.wait_timeout if patient else None,
+            )
+        )
+        self._carried_out(step, predicted)
+        return answer
 
     def _amend(self, **facts: Any) -> None:
         """Add to the record of the latest call what is known only now."""
         self.steps[-1] = replace(self.steps[-1], **facts)
 
-    def _after_failure(
-        self, step: Step, predicted: Key, error: AnsibleKMSError, patient: bool, last: bool
-    ) -> connection.Answer | None:
-        """The answer, when the call was carried out all the same; None when it is to be repeated; raises otherwise."""
+    def _repeatable(self, step: Step, error: AnsibleKMSError, patient: bool, last: bool) -> bool:
+        """Whether a call is repeated after an error; renews a refused token first."""
         if error.code in (CUT_OFF, CHANGED_MEANWHILE) or (step.purpose == "take back" and error.code == ACCESS_DENIED):
-            raise error
+            return False
         if error.code in _TOKEN_CODES and self._may_renew_token(patient) and not last:
             self._wrap()
-            return None
-        if not patient and not self._worth_repeating(error):
-            raise error
-        self.unclear = self.unclear or ambiguous(error.exception)
-        seen = self._recognised(step, predicted) if ambiguous(error.exception) else None
-        if seen is None and last:
-            raise error
-        return seen
+            return True
+        return patient or self.kms.passes(error)
 
     def _may_renew_token(self, patient: bool) -> bool:
         """Once, as a rule: a second refusal has another reason."""
@@ -642,19 +617,9 @@ class PlanExecutor:
         self._step(Step("DeleteImportedKeyMaterial", "delete"))
         self._step(Step("TagResource", "mark"))
 
-    def _worth_repeating(self, error: AnsibleKMSError) -> bool:
-        young = (NOT_FOUND,) if self.kms.young else ()
-        return transient(error.exception) or error.code in young
-
-    def _recognised(self, step: Step, predicted: Key) -> connection.Answer | None:
-        """The answer that was lost, as far as a read shows that the call was carried out; None when it does not."""
-        try:
-            return self._look_for(step, predicted)
-        except AnsibleKMSError:
-            # Nothing can be read now. Repeating is harmless: KMS takes the same bytes and the same deletion twice.
-            return None
-
     def _look_for(self, step: Step, predicted: Key) -> connection.Answer | None:
+        """The answer that was lost, as far as a read shows that the call was carried out; None when it does not."""
+        self.unclear = True
         if step.operation == "RotateKeyOnDemand":
             return {} if self._rotation_seen(self.key.staged) else None
         if self._comes_before_deletion(step):
@@ -719,15 +684,8 @@ class PlanExecutor:
         self._wait(look, f"one that encrypts with the material {target}", waiters.ROTATION_DELAY)
 
     def _wait(self, look: Callable[[], dict[str, Any]], wanted: str, delay: float | None = None) -> None:
-        def patient_look() -> dict[str, Any]:
-            try:
-                return look()
-            except AnsibleKMSError as error:
-                # The change is made; that it cannot be read at this moment is no reason to call it failed.
-                return {"Seen": False, "Last": error.sentence}
-
         key_id, timeout = self.request.key_id, self.request.wait_timeout
-        waiters.wait_until_seen(self.kms.client, patient_look, key_id, wanted, timeout, delay)
+        waiters.wait_patiently(self.kms.client, look, key_id, wanted, timeout, delay)
 
     def tidy_up(self) -> None:
         """After a failure: learn the key's state, and disable a key again that an import has enabled, if possible."""

@@ -20,7 +20,6 @@ from ..service import connection
 from ..service import operations
 from ..service.account import require_account
 from ..service.errors import ACCESS_DENIED
-from ..service.errors import NOT_FOUND
 from ..service.errors import AnsibleKMSError
 from ..service.operations import require_botocore
 
@@ -59,30 +58,9 @@ def _with_materials_if_possible(kms: connection.Connection, key: Key) -> Key:
 def describe(kms: connection.Connection, request: Request) -> Key:
     """The key without its materials. Waits for a new key. Raises AnsibleKMSError if the key does not exist or belongs
     to another account than the expected one."""
-    key = _described(kms, request)
+    key = operations.describe_patiently(kms, request.target, request.wait)
     require_account(request.key_id, key.arn, request.expected_account)
     return key
-
-
-def _described(kms: connection.Connection, request: Request) -> Key:
-    try:
-        return operations.describe_key(kms, request.target)
-    except AnsibleKMSError as error:
-        if error.code != NOT_FOUND or not request.wait or not _known_elsewhere(kms, request.target):
-            raise
-    # Another part of KMS knows the key already, so it is new: wait for it.
-    return operations.describe_key(kms.for_young_key(), request.target)
-
-
-def _known_elsewhere(kms: connection.Connection, key_id: str) -> bool:
-    """Whether another operation of KMS finds the key. Only DescribeKey accepts aliases, so this is unknown for them."""
-    if "alias/" in key_id:
-        return False
-    try:
-        operations.get_tag(kms, key_id, models.RESTORE_STATE_TAG)
-    except AnsibleKMSError:
-        return False
-    return True
 
 
 def needs_materials(request: Request, key: Key) -> bool:

@@ -267,15 +267,17 @@ class ReplacementExecutor:
         wanted = self.new.arn
 
         def look() -> dict[str, Any]:
-            try:
-                seen = operations.describe_key(self.kms, alias).arn
-            except AnsibleKMSError as error:
-                return {"Seen": False, "Last": error.sentence, "Hopeless": error.code == ACCESS_DENIED}
+            seen = operations.describe_key(self.kms, alias).arn
             return {"Seen": seen == wanted, "Last": f"{alias} leads to {seen}"}
 
         request = self.key_input.request
-        waiters.wait_until_seen(
-            self.kms.client, look, request.key_id, f"one whose {alias} leads to {wanted}", request.wait_timeout
+        waiters.wait_patiently(
+            self.kms.client,
+            look,
+            request.key_id,
+            f"one whose {alias} leads to {wanted}",
+            request.wait_timeout,
+            hopeless=(ACCESS_DENIED,),
         )
 
     def _take_back(self, aliases: Sequence[str]) -> None:

@@ -170,6 +170,10 @@ class Connection:
     def region(self) -> str:
         return str(self.client.meta.region_name)
 
+    def passes(self, error: AnsibleKMSError) -> bool:
+        """Whether a failure passes by itself: a transient one, or that KMS does not know a young key everywhere."""
+        return transient(error.exception) or (self.young and error.code == NOT_FOUND)
+
     def for_young_key(self, young: bool = True) -> Connection:
         """The same connection, with the same record and pace, for a key that KMS may not know everywhere yet."""
         return replace(self, young=young)

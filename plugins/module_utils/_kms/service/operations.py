@@ -25,6 +25,7 @@ from .connection import Answer
 from .connection import Call
 from .connection import Connection
 from .errors import MISSING_LIBRARY
+from .errors import NOT_FOUND
 from .errors import AnsibleKMSError
 
 
@@ -50,6 +51,30 @@ def describe_key(kms: Connection, key_id: str) -> Key:
     """DescribeKey: works with every identifier and in every key state."""
     answer = kms.call("DescribeKey", KeyId=key_id)
     return key_from_answer(answer, kms.calls[-1])
+
+
+def describe_patiently(kms: Connection, key_id: str, wait: bool) -> Key:
+    """The same for a key that may be new. If DescribeKey does not find the key, and another operation does, it waits.
+
+    wait: whether to wait at all. Raises AnsibleKMSError.
+    """
+    try:
+        return describe_key(kms, key_id)
+    except AnsibleKMSError as error:
+        if error.code != NOT_FOUND or not wait or not _known_elsewhere(kms, key_id):
+            raise
+    return describe_key(kms.for_young_key(), key_id)
+
+
+def _known_elsewhere(kms: Connection, key_id: str) -> bool:
+    """Whether another operation of KMS finds the key. Only DescribeKey accepts aliases, so this is unknown for them."""
+    if "alias/" in key_id:
+        return False
+    try:
+        get_tags(kms, key_id)
+    except AnsibleKMSError:
+        return False
+    return True
 
 
 def key_from_answer(answer: Answer, call: Call) -> Key:
@@ -188,11 +213,6 @@ def get_tags(kms: Connection, arn: str, once: bool = False) -> dict[str, str]:
         pages(kms, "ListResourceTags", "Tags", once, KeyId=arn), "TagKey", "TagValue"
     )
     return tags
-
-
-def get_tag(kms: Connection, arn: str, name: str) -> str | None:
-    """The value of a tag, or None."""
-    return get_tags(kms, arn).get(name)
 
 
 # The first version with KeyMaterialId, ImportType and the list of materials.

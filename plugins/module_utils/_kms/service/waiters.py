@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 from typing import Callable
@@ -71,3 +72,26 @@ def wait_until_seen(
         raise AnsibleKMSError(
             f"the key {key} should have become {expected}; {why}; last seen: {last}", code=TIMEOUT
         ) from None
+
+
+def wait_patiently(
+    client: Any,
+    look: Callable[[], dict[str, Any]],
+    key: str,
+    wanted: str,
+    timeout: int,
+    delay: float | None = None,
+    hopeless: Sequence[str] = (),
+) -> None:
+    """The same for a change that is made: that it cannot be read at this moment is no reason to call it failed.
+
+    hopeless: the error codes after which no later look shows more.
+    """
+
+    def patient_look() -> dict[str, Any]:
+        try:
+            return look()
+        except AnsibleKMSError as error:
+            return {"Seen": False, "Last": error.sentence, "Hopeless": error.code in hopeless}
+
+    wait_until_seen(client, patient_look, key, wanted, timeout, delay)
