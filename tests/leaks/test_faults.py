@@ -142,8 +142,8 @@ def test_the_fault_would_show(secret, planted):
         ("secret.wrapping:wrap", "HMAC_256", RuntimeError),
         ("secret.wrapping:keywrap", "RSA_2048", ValueError),
         ("secret.material:fingerprint", "SYMMETRIC_DEFAULT", TypeError),
-        ("material.run:check", "ECC_NIST_P256", RuntimeError),
-        ("material.options:decode_base64", "SYMMETRIC_DEFAULT", RuntimeError),
+        ("secret.sources:check", "ECC_NIST_P256", RuntimeError),
+        ("secret.sources:decode_base64", "SYMMETRIC_DEFAULT", RuntimeError),
         ("secret.material:_load_private_key", "ECC_NIST_P256", AssertionError),
         ("secret.material:_spec_problem", "RSA_2048", AttributeError),
         ("material.run:find_evidence", "HMAC_256", RuntimeError),
@@ -296,6 +296,7 @@ def test_objects_with_material_do_not_show_it(secret, planted):
     found = module["secret.material"].check(content, "ECC_NIST_P256", "key")
     request = {"key_id": "alias/x", "state": "present", "key_material": b64(content)}
     key_input = module["material.options"].read_input(request, "us-east-1")
-    executor = module["material.execute"].PlanExecutor(None, key_input.request, None, SimpleNamespace(now=None), found)
+    key, plan = SimpleNamespace(now=None, enabled=True), SimpleNamespace(steps=())
+    executor = module["material.execute"].PlanExecutor(None, key_input.request, plan, key, found)
     for thing in (found, key_input, executor):
         assert planted.find(f"{thing!r} {thing!s} {thing:}", "its text") == []

@@ -278,9 +278,9 @@ def test_what_a_cancelled_deletion_leaves_is_read_and_not_guessed(
     if real == "PendingImport":
         xlab.kms.delete_imported_key_material(KeyId=key_id)
     xlab.kms.schedule_key_deletion(KeyId=key_id)
-    from ansible_collections.byok.aws.plugins.module_utils._kms.external_key import find as external_key_find
+    from ansible_collections.byok.aws.plugins.module_utils._kms.key.models import Key
 
-    monkeypatch.setattr(external_key_find, "_all_loaded", lambda *_arguments: seeming)
+    monkeypatch.setattr(Key, "loaded", property(lambda _key: seeming))
 
     result = xlab.done(alias=ALIAS, enabled=True, description="new")
 
