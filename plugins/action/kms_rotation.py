@@ -15,6 +15,7 @@ import secrets
 import time
 
 from ansible.plugins.action import ActionBase
+from ansible.utils.unsafe_proxy import wrap_var
 from ansible_collections.byok.aws.plugins.module_utils._kms.service.texts import printable
 from ansible_collections.byok.aws.plugins.plugin_utils.rotation_documents import merged
 from ansible_collections.byok.aws.plugins.plugin_utils.rotation_documents import packed
@@ -23,6 +24,7 @@ from ansible_collections.byok.aws.plugins.plugin_utils.rotation_options import o
 from ansible_collections.byok.aws.plugins.plugin_utils.rotation_options import read_options
 from ansible_collections.byok.aws.plugins.plugin_utils.rotation_phases import KeysChangedError
 from ansible_collections.byok.aws.plugins.plugin_utils.rotation_phases import PhaseResult
+from ansible_collections.byok.aws.plugins.plugin_utils.rotation_phases import Reporter
 from ansible_collections.byok.aws.plugins.plugin_utils.rotation_phases import Rotation
 from ansible_collections.byok.aws.plugins.plugin_utils.rotation_phases import RunStart
 from ansible_collections.byok.aws.plugins.plugin_utils.rotation_phases import plan
@@ -91,7 +93,19 @@ class ActionModule(ActionBase):
             return rotation.change_batch(int(self._task.args["batch"]))
         if phase == "verify":
             return rotation.verify()
-        return rotation.finish(collection_version(), controller_name(), self._task.args.get("broken") or "")
+        reporter = Reporter(collection_version(), controller_name(), self._render)
+        return rotation.finish(reporter, self._task.args.get("broken") or "")
+
+    def _render(self, report):
+        """The page of the report, as Ansible's own templating makes it."""
+        template = self._find_needle("templates", "report.html.j2")
+        lookup = self._shared_loader_obj.lookup_loader.get(
+            "ansible.builtin.template", loader=self._loader, templar=self._templar
+        )
+        # Names and descriptions in it are from others, and are no templates.
+        variables = {**self._variables, "__kms_material_rotation_report": wrap_var(report)}
+        (page,) = lookup.run([template], variables=variables)
+        return str(page)
 
     def _execute(self, step):
         """Carry out a step. A failure of any kind is a result with a message: the phase has to go on from it."""

@@ -131,11 +131,6 @@ unreported:
   returned: O(phase=finish)
   type: str
   sample: ""
-report_written:
-  description: Whether there is a report.
-  returned: O(phase=finish)
-  type: bool
-  sample: true
 outcome:
   description: How many keys were changed.
   returned: O(phase=finish)

@@ -10,6 +10,7 @@ for the action plugin to know.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -68,6 +69,15 @@ class PhaseResult:
 
 
 @dataclass(frozen=True)
+class Reporter:
+    """What makes a report: the version of the collection, the name of the controller, and how a page is rendered."""
+
+    version: str
+    host: str
+    render: Callable[[Mapping[str, Any]], str]
+
+
+@dataclass(frozen=True)
 class RunStart:
     """What the run is called, and when it began, in seconds since the epoch."""
 
@@ -85,6 +95,7 @@ class Rotation:
         self._keys = keys
         self._execute = execute
         self._now = now
+        self._unrendered = ""
 
     @property
     def batches(self) -> list[list[int]]:
@@ -132,7 +143,8 @@ class Rotation:
             attempts.append(_keys_result(lost, again))
             changed = changed or bool(again.get("changed"))
             state = self.state.with_more(attempts=attempts)
-        broken = self._keep_journal(state)
+        # After the last batch the step that reads the keys again writes the journal first.
+        broken = self._keep_journal(state) if number + 1 < count else ""
         told = {"progress": f"{label}: {state.progress}", "stopped": state.stopped or bool(broken)}
         return PhaseResult({"attempts": attempts, "run": {"broken": broken}}, told, changed)
 
@@ -151,28 +163,31 @@ class Rotation:
             **self._change_options(indices, state=_VERIFIED_STATE.get(self.options["strategy"])),
             "step": arguments.VERIFY,
             "canaries": [one["key"] for one in proofs],
+            "files": self._journal_file(False),
         }
         answer = self._execute(Step("Read the keys again", options, check_mode=True))
         found = {"indices": [one["index"] for one in proofs], "canaries": list(answer.get("canaries") or [])}
-        return PhaseResult({"verified": _keys_result(indices, answer), "proved": found}, {})
+        run: RunFacts = {"broken": state.run.get("broken") or self._journal_problem(answer)}
+        return PhaseResult({"run": run, "verified": _keys_result(indices, answer), "proved": found}, {})
 
-    def finish(self, version: str, host: str, broken: str) -> PhaseResult:
+    def finish(self, reporter: Reporter, broken: str) -> PhaseResult:
         """End the journal, remove what is not needed any more, write the report, and say how the run ended."""
         run: RunFacts = {"finished": self._now(), "broken": broken or self.state.run.get("broken") or ""}
         state = self.state.with_more(run=run)
-        ending, reporting = self._last_files(state), self._report_file(state, version, host)
+        ending, reporting = self._last_files(state), self._report_files(state, reporter)
         answer = self._write([*ending, *reporting], "Write the report")
         unended = self._journal_problem(answer) if ending else ""
         if unended and not run["broken"]:
             run["broken"] = unended
             state = self.state.with_more(run=run)
-            reporting = self._report_file(state, version, host)
+            reporting = self._report_files(state, reporter)
             answer = self._write(reporting, "Write the report")
-        unreported = _reason(answer, self.options["report_path"]) if reporting else ""
+        missing = [self._unrendered] if self._unrendered else []
+        missing += [
+            f"The report {path} could not be written ({reason})." for path, reason in _reasons(answer, reporting)
+        ]
         told = {
-            "report_written": bool(reporting) and not unreported,
-            "unreported": f"The report {self.options['report_path']} could not be written ({unreported})."
-            * bool(unreported),
+            "unreported": " ".join(missing),
             "failure": _failure(state),
             "outcome": state.outcome,
         }
@@ -194,12 +209,19 @@ class Rotation:
             *({"path": path, "state": "absent"} for path in useless if path),
         ]
 
-    def _report_file(self, state: RotationState, version: str, host: str) -> list[dict[str, Any]]:
-        """The report is about the change: a run that only prepares leaves none."""
+    def _report_files(self, state: RotationState, reporter: Reporter) -> list[dict[str, Any]]:
+        """The report as JSON and as a page. It is about the change: a run that only prepares leaves none."""
         path = self.options["report_path"]
         if not path or (state.run.get("stage") == "prepare" and not state.run["check_mode"]):
             return []
-        return [{"path": path, "content": pretty(report(state.facts, version, host))}]
+        whole = report(state.facts, reporter.version, reporter.host)
+        page = os.path.splitext(path)[0] + ".html"
+        files = [{"path": path, "content": pretty(whole)}]
+        try:
+            files.append({"path": page, "content": reporter.render(whole)})
+        except Exception as error:  # noqa: BLE001 - what became of the keys has to be told all the same
+            self._unrendered = f"The page {page} could not be rendered ({error})."
+        return files
 
     def _journal_file(self, finished: bool, state: RotationState | None = None) -> list[dict[str, Any]]:
         path = self.options["journal_path"]
@@ -306,14 +328,17 @@ def _planned_part(options: RoleOptions, keys: Keys, start: RunStart, answer: Ans
 
 
 def _common_options(options: RoleOptions) -> dict[str, Any]:
-    return {"strategy": options["strategy"], "expected_account": options["expected_account"] or None}
+    return {
+        "strategy": options["strategy"],
+        "expected_account": options["expected_account"] or None,
+        "request_rates": options["request_rates"] or None,
+    }
 
 
 def _strategy_options(options: RoleOptions) -> dict[str, Any]:
     shared = {
         "wait_timeout": options["wait_timeout"],
         "allow": options["allow"],
-        "request_rates": options["request_rates"] or None,
         "stage_path": options["stage_path"] or None,
     }
     if options["strategy"] != ALIAS:
@@ -334,6 +359,12 @@ def _keys_result(indices: Sequence[int], answer: Answer) -> KeysResult:
 
 def _message(answer: Answer) -> str:
     return str(answer.get("msg") or "")
+
+
+def _reasons(answer: Answer, files: Sequence[Mapping[str, Any]]) -> list[tuple[str, str]]:
+    """The files that could not be written, each with the reason."""
+    found = [(str(one["path"]), _reason(answer, str(one["path"]))) for one in files]
+    return [(path, reason) for path, reason in found if reason]
 
 
 def _reason(answer: Answer, path: str) -> str:

@@ -41,6 +41,7 @@ def playbook(lab: Lab, tasks: list[dict[str, Any]], directory: Path) -> list[tup
     book.write_text(json.dumps([play]))
     environment = {
         **os.environ,
+        "BYOK_STARTS": str(directory / "starts.json"),
         "ANSIBLE_CALLBACK_PLUGINS": str(HERE / "callback_plugins"),
         "ANSIBLE_CALLBACKS_ENABLED": "durations",
         "BYOK_DURATIONS": str(times),

@@ -255,9 +255,6 @@ SETTINGS: dict[str, Setting] = {
         keys={"alias/payments": (SYMMETRIC, "payments")},
         outcomes={"Let a key work on random data": Outcome(False)},
     ),
-    "kms_rotation_report": Setting(
-        values={"the_parts_of_the_run": [PLANNED]}, outcomes={"Show how many keys were changed": Outcome(False)}
-    ),
     "kms_renewal_plan": Setting(
         values={"expiring": {"kms_keys": []}, "materials": {}},
         outcomes={"Show which keys there is no material for": Outcome(False)},

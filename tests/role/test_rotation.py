@@ -617,7 +617,7 @@ def scenario_without_a_place_for_the_journal_no_other_key_is_begun(stage: Stage)
     assert report["keys"][0]["canary"]["verdict"] == "passed"
     assert "the journal" in report["keys"][1]["error"]["message"]
 
-    stage.sabotage("write the report as JSON", 1, place, "remove")
+    stage.sabotage("write the report as JSON and as a page", 1, place, "remove")
     unreported = stage.run(keys=keys, report_path=str(place / "report.json"))
 
     assert unreported.status == 2 and unreported.says("report.json could not be written"), unreported.output

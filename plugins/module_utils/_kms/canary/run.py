@@ -93,15 +93,19 @@ class Finding:
 
 
 def visit_all(
-    client: Any, key_inputs: Sequence[CanaryRequest], region: str | None, ending: Ending | None = None
+    client: Any,
+    key_inputs: Sequence[CanaryRequest],
+    region: str | None,
+    ending: Ending | None = None,
+    rates: Mapping[str, float] | None = None,
 ) -> list[dict[str, Any]]:
-    """The entries of the result, in the order of the requests.
+    """The entries of the result, in the order of the requests. rates: calls a second, where not the default quotas.
 
     Raises AnsibleKMSError for invalid options, before the first call to KMS, and when the run was asked to end.
     """
     for one in key_inputs:
         check_account(one.expected_account)
-    pacer = Pacer(stop=ending)
+    pacer = Pacer(rates, ending)
     with told_when_interrupted("the look at every key", pacer.stop):
         return each(
             lambda one: visit(connection.Connection(client, one.key_id, Throttle(pacer)), one, region), key_inputs

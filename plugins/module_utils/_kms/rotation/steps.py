@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from collections.abc import Sequence
+from contextlib import suppress
 from typing import Any
 from typing import Callable
 
@@ -18,8 +19,10 @@ from ..canary.run import CanaryRequest
 from ..canary.run import visit_all
 from ..fleet import run as fleet_run
 from ..replacement import run as replacement_run
+from ..service.errors import AnsibleKMSError
 from ..service.outcome import ModuleCall
 from ..service.outcome import Outcome
+from ..service.pacing import read_rates
 from . import files
 from .arguments import ALIAS
 from .arguments import CHANGE
@@ -37,9 +40,10 @@ _IDENTITY_TIMEOUT = 5
 
 
 def work(call: ModuleCall) -> Outcome:
-    """One step: first its files are written, and unless that failed, KMS is asked."""
-    unwritten = files.write([] if call.check_mode else call.options["files"] or [])
-    done = {} if unwritten else _STEPS[call.options["step"]](call)
+    """One step: first its files are written, and unless that failed, KMS is asked. Keys are verified in any case."""
+    # Each of them says itself whether it is carried out in check mode.
+    unwritten = files.write(call.options["files"] or [])
+    done = {} if unwritten and call.options["step"] != VERIFY else _STEPS[call.options["step"]](call)
     return Outcome(False, {"changed": False, "unwritten": unwritten, **done})
 
 
@@ -81,7 +85,14 @@ def _canaries(call: ModuleCall) -> list[dict[str, Any]]:
 
 
 def _visit(call: ModuleCall, wanted: Sequence[CanaryRequest]) -> list[dict[str, Any]]:
-    return visit_all(call.connect(), wanted, call.region, call.ending)
+    return visit_all(call.connect(), wanted, call.region, call.ending, _rates(call))
+
+
+def _rates(call: ModuleCall) -> dict[str, float]:
+    """The quotas of the account. Those that are none refuse the keys in the plan."""
+    with suppress(AnsibleKMSError):
+        return read_rates(call.options["request_rates"])
+    return {}
 
 
 def _change(call: ModuleCall) -> Answer:
