@@ -26,8 +26,8 @@ from ansible_collections.byok.aws.plugins.plugin_utils.rotation import IMPORT
 from ansible_collections.byok.aws.plugins.plugin_utils.rotation import STATES
 from ansible_collections.byok.aws.plugins.plugin_utils.rotation import Attempt
 from ansible_collections.byok.aws.plugins.plugin_utils.rotation import Facts
+from ansible_collections.byok.aws.plugins.plugin_utils.rotation import KeyRotation
 from ansible_collections.byok.aws.plugins.plugin_utils.rotation import RotationState
-from ansible_collections.byok.aws.plugins.plugin_utils.rotation import Track
 from ansible_collections.byok.aws.plugins.plugin_utils.rotation import iso
 from ansible_collections.byok.aws.plugins.plugin_utils.rotation import refusal_sentence
 from ansible_collections.byok.aws.plugins.plugin_utils.rotation import trouble
@@ -45,9 +45,9 @@ _CANARY_KINDS = {
 def report(facts: Facts, version: str, host: str) -> dict[str, Any]:
     """The whole report."""
     state = RotationState(facts)
-    way = state.keys
-    stopped = _stop(facts, way)
-    entries = [_entry(track, facts, stopped) for track in way]
+    rotations = state.keys
+    stopped = _stop(facts, rotations)
+    entries = [_entry(key_rotation, facts, stopped) for key_rotation in rotations]
     whole = {
         "schema": SCHEMA,
         "collection": {"name": "byok.aws", "version": version},
@@ -62,9 +62,9 @@ def report(facts: Facts, version: str, host: str) -> dict[str, Any]:
     return shown
 
 
-def _stop(facts: Facts, way: Sequence[Track]) -> str | None:
+def _stop(facts: Facts, rotations: Sequence[KeyRotation]) -> str | None:
     """Why the run stopped before its end, for the keys that it did not get to."""
-    if any(track.refusal for track in way):
+    if any(key_rotation.refusal for key_rotation in rotations):
         return None
     broken = facts["run"].get("broken")
     return f"The run broke off: {broken}" if broken else None
@@ -118,48 +118,48 @@ def _summary(entries: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
 # -- one key -----------------------------------------------------------------------------------------------------------
 
 
-def _entry(track: Track, facts: Facts, stopped: str | None) -> dict[str, Any]:
+def _entry(key_rotation: KeyRotation, facts: Facts, stopped: str | None) -> dict[str, Any]:
     run = facts["run"]
     check_mode, now = bool(run["check_mode"]), float(run["started"])
-    outcome = _outcome(track, check_mode)
-    operations = _planned_operations(track) if check_mode else _operations(track)
+    outcome = _outcome(key_rotation, check_mode)
+    operations = _planned_operations(key_rotation) if check_mode else _operations(key_rotation)
     return {
-        "key_id": str(track.read("key_id") or track.key_id),
-        "key_arn": track.arn,
-        "aliases": _aliases(track),
-        "key_spec": track.key_spec,
-        "key_usage": str(track.look.get("key_usage") or "unknown"),
-        "state": STATES[track.strategy],
-        "before": _side(track.before, now),
-        "after": _after(track, check_mode, float(run["finished"])),
+        "key_id": str(key_rotation.read("key_id") or key_rotation.key_id),
+        "key_arn": key_rotation.arn,
+        "aliases": _aliases(key_rotation),
+        "key_spec": key_rotation.key_spec,
+        "key_usage": str(key_rotation.look.get("key_usage") or "unknown"),
+        "state": STATES[key_rotation.strategy],
+        "before": _side(key_rotation.before, now),
+        "after": _after(key_rotation, check_mode, float(run["finished"])),
         "operations": operations,
-        **_outage(track, check_mode),
-        "regions": _regions(track, check_mode),
-        "replacement": _replacement(track, check_mode),
-        "proof": _proof(track, check_mode),
-        "canary": _canary(track, facts, check_mode),
+        **_outage(key_rotation, check_mode),
+        "regions": _regions(key_rotation, check_mode),
+        "replacement": _replacement(key_rotation, check_mode),
+        "proof": _proof(key_rotation, check_mode),
+        "canary": _canary(key_rotation, facts, check_mode),
         "outcome": outcome,
-        "error": _error(track, outcome, stopped),
-        "warnings": _warnings(track, check_mode),
+        "error": _error(key_rotation, outcome, stopped),
+        "warnings": _warnings(key_rotation, check_mode),
     }
 
 
-def _outcome(track: Track, check_mode: bool) -> str:
-    if track.refusal:
+def _outcome(key_rotation: KeyRotation, check_mode: bool) -> str:
+    if key_rotation.refusal:
         return "refused"
-    if track.to_do and check_mode:
+    if key_rotation.to_do and check_mode:
         return "planned"
-    if track.plan is None or (track.to_do and not track.attempts):
+    if key_rotation.plan is None or (key_rotation.to_do and not key_rotation.attempts):
         return "not_started"
-    if trouble(track):
+    if trouble(key_rotation):
         return "failed"
-    return "changed" if track.changed else "unchanged"
+    return "changed" if key_rotation.changed else "unchanged"
 
 
-def _aliases(track: Track) -> list[str]:
+def _aliases(key_rotation: KeyRotation) -> list[str]:
     """The name that the caller used comes first: it stands for the key."""
-    names = [str(name) for name in track.look.get("aliases") or []]
-    own = track.key_id[track.key_id.index("alias/") :] if "alias/" in track.key_id else None
+    names = [str(name) for name in key_rotation.look.get("aliases") or []]
+    own = key_rotation.key_id[key_rotation.key_id.index("alias/") :] if "alias/" in key_rotation.key_id else None
     return [own] + [name for name in names if name != own] if own else names
 
 
@@ -225,40 +225,40 @@ def epoch(instant: str) -> float:
     return datetime.fromisoformat(instant.replace("Z", "+00:00")).astimezone(timezone.utc).timestamp()
 
 
-def _after(track: Track, check_mode: bool, now: float) -> dict[str, Any] | None:
-    new = _new_key(track, check_mode)
+def _after(key_rotation: KeyRotation, check_mode: bool, now: float) -> dict[str, Any] | None:
+    new = _new_key(key_rotation, check_mode)
     if new:
         return {"key_id": str(new.get("key_id")), **(_side(new, now) or {})}
     if not check_mode:
-        return _side(track.verified.diff.get("before") if track.verified else None, now)
-    if track.plan is None or track.refusal:
+        return _side(key_rotation.verified.diff.get("before") if key_rotation.verified else None, now)
+    if key_rotation.plan is None or key_rotation.refusal:
         return None
-    return _side(track.before if track.done_earlier else track.plan.diff.get("after"), now)
+    return _side(key_rotation.before if key_rotation.done_earlier else key_rotation.plan.diff.get("after"), now)
 
 
 # -- a key in the place of another -------------------------------------------------------------------------------------
 
 
-def _new_key(track: Track, check_mode: bool) -> Mapping[str, Any] | None:
+def _new_key(key_rotation: KeyRotation, check_mode: bool) -> Mapping[str, Any] | None:
     """The new key as it was read in the end, or in check mode as it is predicted."""
     if check_mode:
-        found = (track.plan.diff.get("after") or {}) if track.plan and not track.refusal else {}
+        found = (key_rotation.plan.diff.get("after") or {}) if key_rotation.plan and not key_rotation.refusal else {}
     else:
-        found = (track.verified.diff.get("before") or {}) if track.verified else {}
+        found = (key_rotation.verified.diff.get("before") or {}) if key_rotation.verified else {}
     new: Mapping[str, Any] | None = found.get("new_key")
     return new
 
 
-def _replacement(track: Track, check_mode: bool) -> dict[str, Any] | None:
+def _replacement(key_rotation: KeyRotation, check_mode: bool) -> dict[str, Any] | None:
     """Which key took the place of which, and what became of the old one."""
-    if track.strategy != "alias" or track.plan is None or track.refusal:
+    if key_rotation.strategy != "alias" or key_rotation.plan is None or key_rotation.refusal:
         return None
-    shown = track.last.entry if track.last else track.plan.entry
-    old_state = None if check_mode or track.verified is None else track.verified.seen_state
+    shown = key_rotation.last.entry if key_rotation.last else key_rotation.plan.entry
+    old_state = None if check_mode or key_rotation.verified is None else key_rotation.verified.seen_state
     return {
         "new_key_id": shown.get("new_key_id"),
         "new_key_arn": shown.get("new_key_arn"),
-        "aliases": [str(name) for name in shown.get("aliases") or []] if track.to_do else [],
+        "aliases": [str(name) for name in shown.get("aliases") or []] if key_rotation.to_do else [],
         "rolled_back": bool(shown.get("rolled_back")),
         "old_key_state": old_state or shown.get("key_state"),
     }
@@ -267,13 +267,13 @@ def _replacement(track: Track, check_mode: bool) -> dict[str, Any] | None:
 # -- operations --------------------------------------------------------------------------------------------------------
 
 
-def _planned_operations(track: Track) -> list[dict[str, Any]]:
-    return [_operation(one) for one in _steps([track.plan])] if track.to_do and track.plan else []
+def _planned_operations(key_rotation: KeyRotation) -> list[dict[str, Any]]:
+    return [_operation(one) for one in _steps([key_rotation.plan])] if key_rotation.to_do and key_rotation.plan else []
 
 
-def _operations(track: Track) -> list[dict[str, Any]]:
+def _operations(key_rotation: KeyRotation) -> list[dict[str, Any]]:
     """Every changing call of every attempt, in the order in which they were sent."""
-    return [_operation(one) for one in _steps(track.attempts) if one.sent]
+    return [_operation(one) for one in _steps(key_rotation.attempts) if one.sent]
 
 
 def _steps(attempts: Sequence[Attempt]) -> list[StepRecord]:
@@ -310,7 +310,7 @@ _NOT_INTERRUPTED = dict.fromkeys(
 )
 
 
-def _regions(track: Track, check_mode: bool) -> list[dict[str, Any]]:
+def _regions(key_rotation: KeyRotation, check_mode: bool) -> list[dict[str, Any]]:
     """What became of a key in each of several Regions, that of the primary key first."""
     return [
         {
@@ -320,13 +320,13 @@ def _regions(track: Track, check_mode: bool) -> list[dict[str, Any]]:
             **_outage(one, check_mode),
             "error": str(one.error["message"]) if one.error else None,
         }
-        for one in track.regions
+        for one in key_rotation.regions
     ]
 
 
-def _left(track: Track, check_mode: bool) -> dict[str, Any]:
+def _left(key_rotation: KeyRotation, check_mode: bool) -> dict[str, Any]:
     """State, material and expiry afterwards; in check mode, as predicted."""
-    side = _after(track, check_mode, 0.0) or {}
+    side = _after(key_rotation, check_mode, 0.0) or {}
     return {
         "key_state_after": side.get("key_state"),
         "current_key_material_id": side.get("current_key_material_id"),
@@ -335,23 +335,25 @@ def _left(track: Track, check_mode: bool) -> dict[str, Any]:
     }
 
 
-def _outage(track: Track, check_mode: bool) -> dict[str, Any]:
+def _outage(key_rotation: KeyRotation, check_mode: bool) -> dict[str, Any]:
     """Of a key in several Regions, the longest interruption in one of them; one without an end is longer than any."""
-    spans = [_outage_in(one, check_mode) for one in track.regions or [track]]
+    spans = [_outage_in(one, check_mode) for one in key_rotation.regions or [key_rotation]]
     endless = [one for one in spans if one["unavailable_seconds"] is None]
     return endless[0] if endless else max(spans, key=lambda one: float(one["unavailable_seconds"]))
 
 
-def _outage_in(track: Track, check_mode: bool) -> dict[str, Any]:
+def _outage_in(key_rotation: KeyRotation, check_mode: bool) -> dict[str, Any]:
     """Of the key in one Region. What was not usable before was not interrupted."""
     if check_mode:
-        planned = track.plan.entry.get("unavailable_seconds") if track.plan and track.to_do else 0.0
+        planned = (
+            key_rotation.plan.entry.get("unavailable_seconds") if key_rotation.plan and key_rotation.to_do else 0.0
+        )
         return {"unavailable_seconds": planned, **_NOT_INTERRUPTED}
-    usable = track.before.get("key_state") == models.ENABLED
-    found = outage(_steps(track.attempts), usable, track.unusable)
+    usable = key_rotation.before.get("key_state") == models.ENABLED
+    found = outage(_steps(key_rotation.attempts), usable, key_rotation.unusable)
     if found is None:
         # Of a run that gave no account nothing else is known.
-        return {"unavailable_seconds": None if track.unusable else 0.0, **_NOT_INTERRUPTED}
+        return {"unavailable_seconds": None if key_rotation.unusable else 0.0, **_NOT_INTERRUPTED}
     return {
         "unavailable_seconds": found.seconds,
         "unavailable_from": iso(found.started),
@@ -364,47 +366,53 @@ def _outage_in(track: Track, check_mode: bool) -> dict[str, Any]:
 # -- proof, canary, what went wrong ------------------------------------------------------------------------------------
 
 
-def _proof(track: Track, check_mode: bool) -> dict[str, Any] | None:
+def _proof(key_rotation: KeyRotation, check_mode: bool) -> dict[str, Any] | None:
     """The proof that the change rested on; for new material the one that the look afterwards gave."""
-    wrong = (track.error or {}).get("code") == "IncorrectKeyMaterialException"
-    found = [one for one in (*reversed(track.attempts), track.plan, track.verified) if one and one.entry.get("proof")]
+    wrong = (key_rotation.error or {}).get("code") == "IncorrectKeyMaterialException"
+    found = [
+        one
+        for one in (*reversed(key_rotation.attempts), key_rotation.plan, key_rotation.verified)
+        if one and one.entry.get("proof")
+    ]
     if not found:
         return None if not wrong else {"method": "reimport", "verdict": "mismatch", "material_id": None}
     entry = found[0].entry
     # What only an import can prove is not proved by a plan.
-    imported = any(IMPORT in (one.entry.get("operations") or []) for one in track.attempts)
+    imported = any(IMPORT in (one.entry.get("operations") or []) for one in key_rotation.attempts)
     open_yet = entry["proof"] == "reimport" and (check_mode or not imported)
     verdict = "mismatch" if wrong else "unknown" if open_yet else "match"
     return {"method": entry["proof"], "verdict": verdict, "material_id": entry.get("key_material_id") or None}
 
 
-def _canary(track: Track, facts: Facts, check_mode: bool) -> dict[str, Any] | None:
-    if not facts["run"].get("canary") or not track.to_do:
+def _canary(key_rotation: KeyRotation, facts: Facts, check_mode: bool) -> dict[str, Any] | None:
+    if not facts["run"].get("canary") or not key_rotation.to_do:
         return None
     if check_mode:
-        return _planned_canary(track)
-    if track.strategy == "alias":
-        return _new_key_canary(track)
-    if track.taken is None:
+        return _planned_canary(key_rotation)
+    if key_rotation.strategy == "alias":
+        return _new_key_canary(key_rotation)
+    if key_rotation.taken is None:
         return None
-    if track.taken.get("verdict") != "taken":
-        return _told(str(track.taken.get("kind") or "none"), "skipped", None, None, track.taken.get("note"))
-    return _proved_canary(track, track.taken)
+    if key_rotation.taken.get("verdict") != "taken":
+        return _told(
+            str(key_rotation.taken.get("kind") or "none"), "skipped", None, None, key_rotation.taken.get("note")
+        )
+    return _proved_canary(key_rotation, key_rotation.taken)
 
 
-def _planned_canary(track: Track) -> dict[str, Any]:
+def _planned_canary(key_rotation: KeyRotation) -> dict[str, Any]:
     # The key that takes the place of another is enabled.
-    state = models.ENABLED if track.strategy == "alias" else track.before.get("key_state")
-    kind = _CANARY_KINDS.get(str(track.look.get("key_usage")), "none")
+    state = models.ENABLED if key_rotation.strategy == "alias" else key_rotation.before.get("key_state")
+    kind = _CANARY_KINDS.get(str(key_rotation.look.get("key_usage")), "none")
     if state != models.ENABLED or kind == "none":
         note = f"the key is {state}" if state != models.ENABLED else "there is none for this key usage"
         return _told("none", "skipped", None, None, note)
     return _told(kind, "planned", None, None, None)
 
 
-def _new_key_canary(track: Track) -> dict[str, Any] | None:
+def _new_key_canary(key_rotation: KeyRotation) -> dict[str, Any] | None:
     """How the new key did before the aliases moved to it."""
-    found = (track.last.entry.get("canary") if track.last else None) or None
+    found = (key_rotation.last.entry.get("canary") if key_rotation.last else None) or None
     if found is None:
         return None
     verdict = str(found.get("verdict"))
@@ -412,32 +420,34 @@ def _new_key_canary(track: Track) -> dict[str, Any] | None:
     return _told(str(found.get("kind") or "none"), verdict, None, after, found.get("note"))
 
 
-def _proved_canary(track: Track, taken: Mapping[str, Any]) -> dict[str, Any]:
+def _proved_canary(key_rotation: KeyRotation, taken: Mapping[str, Any]) -> dict[str, Any]:
     kind, note = str(taken["kind"]), taken.get("note")
-    if track.proved is None:
-        if track.unusable:
+    if key_rotation.proved is None:
+        if key_rotation.unusable:
             return _told(kind, "failed", "answered", "not tried", "the key holds no material")
-        return _told(kind, "skipped", "answered", "not tried", "the change failed" if track.error else note)
-    verdict = str(track.proved["verdict"])
+        return _told(kind, "skipped", "answered", "not tried", "the change failed" if key_rotation.error else note)
+    verdict = str(key_rotation.proved["verdict"])
     after = {"passed": "answered, same result", "failed": "not the same result"}.get(verdict, "not tried")
-    return _told(kind, verdict, "answered", after, "; ".join(filter(None, (note, track.proved.get("note")))) or None)
+    return _told(
+        kind, verdict, "answered", after, "; ".join(filter(None, (note, key_rotation.proved.get("note")))) or None
+    )
 
 
 def _told(kind: str, verdict: str, before: str | None, after: str | None, note: Any) -> dict[str, Any]:
     return {"kind": kind, "before": before, "after": after, "verdict": verdict, "note": note or None}
 
 
-def _error(track: Track, outcome: str, stopped: str | None) -> dict[str, Any] | None:
+def _error(key_rotation: KeyRotation, outcome: str, stopped: str | None) -> dict[str, Any] | None:
     if outcome == "refused":
-        code = (track.refusal or {}).get("code")
+        code = (key_rotation.refusal or {}).get("code")
         return {
             "code": "refused" if code in ("RefusedByPlan", "InvalidInput") else code,
-            "message": refusal_sentence(track),
+            "message": refusal_sentence(key_rotation),
             "heal_command": None,
         }
     if outcome == "not_started" and stopped:
         return {"code": None, "message": stopped, "heal_command": None}
-    problem = trouble(track) if outcome == "failed" else None
+    problem = trouble(key_rotation) if outcome == "failed" else None
     if not problem:
         return None
     return {
@@ -447,16 +457,16 @@ def _error(track: Track, outcome: str, stopped: str | None) -> dict[str, Any] | 
     }
 
 
-def _warnings(track: Track, check_mode: bool) -> list[str]:
-    told = [f"{track.note}."] if track.note else []
-    told += list((track.plan.warnings if track.plan else ()) if check_mode else ())
-    told += [text for one in track.attempts for text in one.warnings]
-    if track.done_earlier and not track.to_do and not track.attempts and track.record:
-        told.append(_earlier(track.record))
-    first = track.attempts[0] if len(track.attempts) > 1 else None
+def _warnings(key_rotation: KeyRotation, check_mode: bool) -> list[str]:
+    told = [f"{key_rotation.note}."] if key_rotation.note else []
+    told += list((key_rotation.plan.warnings if key_rotation.plan else ()) if check_mode else ())
+    told += [text for one in key_rotation.attempts for text in one.warnings]
+    if key_rotation.done_earlier and not key_rotation.to_do and not key_rotation.attempts and key_rotation.record:
+        told.append(_earlier(key_rotation.record))
+    first = key_rotation.attempts[0] if len(key_rotation.attempts) > 1 else None
     if first is not None and first.error:
         told.append(f"A first try failed, and a second one was made: {first.error['message']}")
-    if track.attempts and not track.error and unproved(track):
+    if key_rotation.attempts and not key_rotation.error and unproved(key_rotation):
         told.append("Reading alone does not prove this material; KMS compared the bytes when it took them.")
     return list(dict.fromkeys(told))
 

@@ -2,8 +2,8 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The course of a rotation, as the role kms_material_rotation needs to know it: from the results of its tasks to what
-has to be done next, what a journal keeps, and what has to be said. Pure; nothing here has ever seen a material.
+"""The state of a rotation, as the role kms_material_rotation needs it: from the results of its steps to what has to be
+done next, what the journal keeps, and what the user is told. Pure; nothing here has seen material.
 """
 
 from __future__ import annotations
@@ -108,8 +108,8 @@ class Attempt:
 
 
 @dataclass(frozen=True)
-class Track:
-    """One key's way through the run."""
+class KeyRotation:
+    """What is known of one key in the run."""
 
     index: int
     key_id: str
@@ -212,15 +212,15 @@ class Track:
 
     @property
     def region(self) -> str | None:
-        """The Region, on the way of a key in one of several."""
+        """The Region, of a part of a key in several."""
         return self.plan.region if self.plan else None
 
     @property
-    def regions(self) -> list[Track]:
-        """The way of a key in each of several Regions; empty for a key in one."""
+    def regions(self) -> list[KeyRotation]:
+        """What is known of a key in each of several Regions; empty for a key in one."""
         return [self._within(str(part.region)) for part in self.plan.regions] if self.plan else []
 
-    def _within(self, region: str) -> Track:
+    def _within(self, region: str) -> KeyRotation:
         attempts = tuple(one.within(region) for one in self.attempts)
         plan = self.plan.within(region) if self.plan else None
         return replace(self, plan=plan, attempts=attempts, verified=self.verified and self.verified.within(region))
@@ -273,11 +273,6 @@ class _Answers:
         return Attempt(entry, parts[0].diff if parts else diff, warnings, parts)
 
 
-def tracks(facts: Facts) -> list[Track]:
-    """One track for each key, in the order given."""
-    return list(RotationState(facts).keys)
-
-
 class RotationState:
     """All that is known of a run at one moment, for each key and for the whole. Made once in a phase.
 
@@ -294,12 +289,12 @@ class RotationState:
         self.pins = pins(self.names, self._looks)
         self.arns = [self._arn(index) for index in range(len(self.names))]
         self.unfinished = _unfinished(facts)
-        self.rotation = _digest(
+        self.identity = _digest(
             facts,
             [{**key_input, "key_id": arn} for key_input, arn in zip(facts["key_inputs"], self.arns)],
         )
         # Whether the journal that was found is the one of this rotation, broken off not long ago.
-        self.continued = self.unfinished and facts["journal"].get("rotation") == self.rotation
+        self.continued = self.unfinished and facts["journal"].get("rotation") == self.identity
         self.keys = self._keys()
 
     @property
@@ -313,7 +308,7 @@ class RotationState:
         run = {**self.run, **more.pop("run", {})}
         return RotationState({**self.facts, **more, "run": run, "attempts": attempts})
 
-    def _keys(self) -> tuple[Track, ...]:
+    def _keys(self) -> tuple[KeyRotation, ...]:
         facts = self.facts
         records = self._records()
         attempts = [_Answers(one) for one in facts.get("attempts") or []]
@@ -325,7 +320,7 @@ class RotationState:
         for index, key_input in enumerate(facts["key_inputs"]):
             key_id = self.names[index]
             tried = [one.attempt(index, key_id) for one in attempts if index in one.positions]
-            track = Track(
+            key_rotation = KeyRotation(
                 index=index,
                 key_id=key_id,
                 key_input=key_input,
@@ -338,7 +333,7 @@ class RotationState:
                 record=records.get(self.arns[index]),
                 strategy=str(self.run["strategy"]),
             )
-            found.append(_under_its_name(track, self.pins[index], moved.get(index), asked))
+            found.append(_under_its_name(key_rotation, self.pins[index], moved.get(index), asked))
         return tuple(found)
 
     def _look(self, index: int) -> Mapping[str, Any]:
@@ -435,7 +430,7 @@ class RotationState:
             "collection": "byok.aws",
             "id": self.run_id,
             "state": COMPLETED if whole else UNFINISHED,
-            "rotation": self.rotation,
+            "rotation": self.identity,
             "asked": _asked(self.facts),
             "strategy": self.run["strategy"],
             "updated": now,
@@ -444,17 +439,17 @@ class RotationState:
         }
 
 
-def _under_its_name(track: Track, pin: str, moved: str | None, resumed: bool) -> Track:
-    """The track, refused where it is not certain that its name stands for the key that is meant."""
+def _under_its_name(key_rotation: KeyRotation, pin: str, moved: str | None, resumed: bool) -> KeyRotation:
+    """The same, refused where it is not certain that its name stands for the key that is meant."""
     if moved and not resumed:
-        track = replace(track, note=moved)
+        key_rotation = replace(key_rotation, note=moved)
     problem = f"{moved}; {_GO_ON}" if moved and resumed else None
-    if problem is None and not track.refusal:
-        problem = naming.unresolved_problem(track.key_id, pin, track.look)
-    if problem is None or track.plan is None:
-        return track
+    if problem is None and not key_rotation.refusal:
+        problem = naming.unresolved_problem(key_rotation.key_id, pin, key_rotation.look)
+    if problem is None or key_rotation.plan is None:
+        return key_rotation
     error = {"code": REFUSED, "message": problem, "heal_command": None}
-    return replace(track, plan=replace(track.plan, entry={**track.plan.entry, "error": error}))
+    return replace(key_rotation, plan=replace(key_rotation.plan, entry={**key_rotation.plan.entry, "error": error}))
 
 
 def failed_as_a_whole(result: Entry) -> bool:
@@ -523,21 +518,23 @@ def _tail(text: str) -> list[dict[str, Any]]:
     return found
 
 
-def _record(track: Track, now: float) -> dict[str, Any]:
-    if track.done_earlier and not track.attempts and track.record:
-        return dict(track.record)
-    last = track.last
-    seen = track.verified.diff.get("before") if track.verified else None
-    shown: Mapping[str, Any] = seen or (last.entry if last else track.before)
-    calls = [call for one in track.attempts for call in one.entry.get("calls") or [] if call["operation"] != PREPARING]
+def _record(key_rotation: KeyRotation, now: float) -> dict[str, Any]:
+    if key_rotation.done_earlier and not key_rotation.attempts and key_rotation.record:
+        return dict(key_rotation.record)
+    last = key_rotation.last
+    seen = key_rotation.verified.diff.get("before") if key_rotation.verified else None
+    shown: Mapping[str, Any] = seen or (last.entry if last else key_rotation.before)
+    calls = [
+        call for one in key_rotation.attempts for call in one.entry.get("calls") or [] if call["operation"] != PREPARING
+    ]
     return {
-        "key_id": track.key_id,
-        "key_arn": track.arn,
-        "status": _status(track),
+        "key_id": key_rotation.key_id,
+        "key_arn": key_rotation.arn,
+        "status": _status(key_rotation),
         "finished_at": iso(max((float(call["finished"]) for call in calls), default=now)),
         "key_state": shown.get("key_state"),
         "current_key_material_id": shown.get("current_key_material_id"),
-        "regions": _left_states(track),
+        "regions": _left_states(key_rotation),
         "calls": [
             {"operation": call["operation"], "request_id": call.get("request_id"), "outcome": call["outcome"]}
             for call in calls
@@ -545,68 +542,76 @@ def _record(track: Track, now: float) -> dict[str, Any]:
     }
 
 
-def _left_states(track: Track) -> dict[str, str | None]:
+def _left_states(key_rotation: KeyRotation) -> dict[str, str | None]:
     """The state of the key by Region, as it was left; empty for a key in one."""
-    if track.verified is not None and track.verified.diff.get("before"):
-        return region_states(track.verified)
-    if track.last is not None:
-        return {str(part.region): part.entry.get("key_state") for part in track.last.regions}
-    return region_states(track.plan) if track.plan else {}
+    if key_rotation.verified is not None and key_rotation.verified.diff.get("before"):
+        return region_states(key_rotation.verified)
+    if key_rotation.last is not None:
+        return {str(part.region): part.entry.get("key_state") for part in key_rotation.last.regions}
+    return region_states(key_rotation.plan) if key_rotation.plan else {}
 
 
-def _status(track: Track) -> str:
-    if track.plan is not None and not track.planned and not track.refusal:
+def _status(key_rotation: KeyRotation) -> str:
+    if key_rotation.plan is not None and not key_rotation.planned and not key_rotation.refusal:
         return DONE
-    if track.last is None:
+    if key_rotation.last is None:
         return LEFT
-    return FAILED if trouble(track) else DONE
+    return FAILED if trouble(key_rotation) else DONE
 
 
 # -- after the change --------------------------------------------------------------------------------------------------
 
 
-def trouble(track: Track) -> Mapping[str, Any] | None:
+def trouble(key_rotation: KeyRotation) -> Mapping[str, Any] | None:
     """What is wrong with a key in the end: the error of the change, of the look afterwards, or of the canary."""
-    if track.error:
-        return track.error
-    problem = _seen_problem(track)
-    if problem is None and (track.proved or {}).get("verdict") == "failed":
-        problem = f"the canary failed after the change: {(track.proved or {}).get('note')}"
+    if key_rotation.error:
+        return key_rotation.error
+    problem = _seen_problem(key_rotation)
+    if problem is None and (key_rotation.proved or {}).get("verdict") == "failed":
+        problem = f"the canary failed after the change: {(key_rotation.proved or {}).get('note')}"
     return {"code": None, "message": problem, "heal_command": None} if problem else None
 
 
-def _seen_problem(track: Track) -> str | None:
+def _seen_problem(key_rotation: KeyRotation) -> str | None:
     """What an independent read shows that should be otherwise."""
-    seen = track.verified
+    seen = key_rotation.verified
     if seen is None:
         return None
     if seen.error:
-        return f"in the end, the look at the key {track.key_id} failed: {seen.error['message']}"
+        return f"in the end, the look at the key {key_rotation.key_id} failed: {seen.error['message']}"
     # What becomes of a key that is replaced is part of the plan, of which nothing may be left.
-    told = [_wrong_state(one) for one in track.regions or [track]] if track.strategy != "alias" else []
+    told = (
+        [_wrong_state(one) for one in key_rotation.regions or [key_rotation]]
+        if key_rotation.strategy != "alias"
+        else []
+    )
     problem = "; ".join(one for one in told if one)
     if problem:
         return problem
     left = seen.entry.get("operations") or []
-    if left and not unproved(track):
-        return f"in the end, there is still something to do for the key {track.key_id}: {', '.join(left)}"
+    if left and not unproved(key_rotation):
+        return f"in the end, there is still something to do for the key {key_rotation.key_id}: {', '.join(left)}"
     return None
 
 
-def _wrong_state(track: Track) -> str | None:
+def _wrong_state(key_rotation: KeyRotation) -> str | None:
     """What is wrong with the state of the key, in one Region."""
-    state = track.verified.seen_state if track.verified else None
-    where = f" in {track.region}" if track.region else ""
+    state = key_rotation.verified.seen_state if key_rotation.verified else None
+    where = f" in {key_rotation.region}" if key_rotation.region else ""
     if state == models.PENDING_IMPORT:
-        return f"in the end, the key {track.key_id} is {state}{where}: not all of its materials are imported"
-    if track.before.get("key_state") == models.DISABLED and state != models.DISABLED:
-        return f"the key {track.key_id} was Disabled{where} before the change and is {state} now"
+        return f"in the end, the key {key_rotation.key_id} is {state}{where}: not all of its materials are imported"
+    if key_rotation.before.get("key_state") == models.DISABLED and state != models.DISABLED:
+        return f"the key {key_rotation.key_id} was Disabled{where} before the change and is {state} now"
     return None
 
 
-def unproved(track: Track) -> bool:
+def unproved(key_rotation: KeyRotation) -> bool:
     """Whether reading alone cannot prove the material afterwards, as with wrapped material or on replicas."""
-    left = [part.entry for part in track.verified.parts if part.entry.get("operations")] if track.verified else []
+    left = (
+        [part.entry for part in key_rotation.verified.parts if part.entry.get("operations")]
+        if key_rotation.verified
+        else []
+    )
     return bool(left) and all(one["operations"] == [IMPORT] and one.get("proof") == "reimport" for one in left)
 
 
@@ -617,55 +622,63 @@ def iso(epoch: float) -> str:
 # -- what is told ------------------------------------------------------------------------------------------------------
 
 
-def refusals(way: Sequence[Track]) -> list[str]:
-    """One sentence for each key that cannot be changed as wished, with the strategy that would suit it.
+def refusals(rotations: Sequence[KeyRotation]) -> list[str]:
+    """One sentence for each key that cannot be changed as asked, with the strategy that would suit it.
 
     What is said of the whole call is said once.
     """
-    said = {refusal_sentence(track) for track in way if track.refusal}
-    if len(way) > 1 and len(said) == 1 and all(track.plan and track.plan.unaccounted for track in way):
+    said = {refusal_sentence(key_rotation) for key_rotation in rotations if key_rotation.refusal}
+    if (
+        len(rotations) > 1
+        and len(said) == 1
+        and all(key_rotation.plan and key_rotation.plan.unaccounted for key_rotation in rotations)
+    ):
         return list(said)
-    return [f"{track.key_id}: {refusal_sentence(track)}" for track in way if track.refusal]
+    return [
+        f"{key_rotation.key_id}: {refusal_sentence(key_rotation)}" for key_rotation in rotations if key_rotation.refusal
+    ]
 
 
-def refusal_sentence(track: Track) -> str:
-    message = str((track.refusal or {}).get("message")).rstrip(".")
-    hint = _hint(track)
+def refusal_sentence(key_rotation: KeyRotation) -> str:
+    message = str((key_rotation.refusal or {}).get("message")).rstrip(".")
+    hint = _hint(key_rotation)
     return f"{message}. {hint}." if hint else f"{message}."
 
 
-def _hint(track: Track) -> str | None:
-    symmetric = track.key_spec == models.SYMMETRIC
-    if track.strategy == "on_demand" and not symmetric and track.key_spec != "unknown":
+def _hint(key_rotation: KeyRotation) -> str | None:
+    symmetric = key_rotation.key_spec == models.SYMMETRIC
+    if key_rotation.strategy == "on_demand" and not symmetric and key_rotation.key_spec != "unknown":
         return (
-            f"The strategy for new material in an {track.key_spec} key is alias; reimport deletes and imports the "
-            "material that the key has"
+            f"The strategy for new material in an {key_rotation.key_spec} key is alias; reimport deletes and imports "
+            "the material that the key has"
         )
-    if track.strategy == "reimport" and (track.refusal or {}).get("reason") == models.OTHER_MATERIAL:
+    if key_rotation.strategy == "reimport" and (key_rotation.refusal or {}).get("reason") == models.OTHER_MATERIAL:
         other = "on_demand" if symmetric else "alias"
         return f"The strategy reimport takes the same material only; the strategy for new material is {other}"
     return None
 
 
-def plan_line(track: Track) -> str:
+def plan_line(key_rotation: KeyRotation) -> str:
     """A line of the dry run."""
-    return f"{_planned_line(track)}; {track.note}" if track.note else _planned_line(track)
+    return f"{_planned_line(key_rotation)}; {key_rotation.note}" if key_rotation.note else _planned_line(key_rotation)
 
 
-def _planned_line(track: Track) -> str:
-    name = f"{track.key_id} ({track.key_spec})"
-    if track.refusal:
+def _planned_line(key_rotation: KeyRotation) -> str:
+    name = f"{key_rotation.key_id} ({key_rotation.key_spec})"
+    if key_rotation.refusal:
         return f"{name}: refused"
-    if track.plan is None:
+    if key_rotation.plan is None:
         return f"{name}: not planned"
-    if track.done_earlier:
+    if key_rotation.done_earlier:
         return f"{name}: done in an earlier run, as the journal says"
-    operations = track.plan.entry.get("operations") or []
-    if not track.planned:
+    operations = key_rotation.plan.entry.get("operations") or []
+    if not key_rotation.planned:
         return f"{name}: nothing to do"
-    where = f" in {', '.join(str(part.region) for part in track.plan.regions)}" if track.plan.regions else ""
+    where = (
+        f" in {', '.join(str(part.region) for part in key_rotation.plan.regions)}" if key_rotation.plan.regions else ""
+    )
     done = ", ".join(operations) or "wait for the rotation under way"
-    return f"{name}{where}: {done}; {_outage(track.plan.entry)}"
+    return f"{name}{where}: {done}; {_outage(key_rotation.plan.entry)}"
 
 
 def _outage(entry: Mapping[str, Any]) -> str:
@@ -675,20 +688,20 @@ def _outage(entry: Mapping[str, Any]) -> str:
     return f"unusable for about {float(seconds):.3f} s" if float(seconds) else "not interrupted"
 
 
-def _progress(way: Sequence[Track]) -> str:
-    tried = [track for track in way if track.attempts]
-    failed = sum(1 for track in tried if track.error)
-    left = sum(1 for track in way if track.to_do and not track.attempts)
+def _progress(rotations: Sequence[KeyRotation]) -> str:
+    tried = [key_rotation for key_rotation in rotations if key_rotation.attempts]
+    failed = sum(1 for key_rotation in tried if key_rotation.error)
+    left = sum(1 for key_rotation in rotations if key_rotation.to_do and not key_rotation.attempts)
     return f"{len(tried) - failed} done, {failed} failed, {left} left"
 
 
-def _time_left(way: Sequence[Track], run: Facts) -> str:
+def _time_left(rotations: Sequence[KeyRotation], run: Facts) -> str:
     """How long the quotas of KMS make the keys that are left take: all that prepares, then all that interrupts."""
     before: Counter[str] = Counter()
     after: Counter[str] = Counter()
-    for track in way:
-        if track.to_do and not track.attempts and track.plan:
-            operations = list(track.plan.entry.get("operations") or [])
+    for key_rotation in rotations:
+        if key_rotation.to_do and not key_rotation.attempts and key_rotation.plan:
+            operations = list(key_rotation.plan.entry.get("operations") or [])
             cut = operations.index(DELETE) if DELETE in operations else 0
             before.update(operations[:cut])
             before[PREPARING] += IMPORT in operations and run.get("stage") != "change"
@@ -700,39 +713,41 @@ def _time_left(way: Sequence[Track], run: Facts) -> str:
     return f", about {seconds:.0f} s by the quotas of KMS" if seconds >= 2 else ""
 
 
-def _outcome(way: Sequence[Track], check_mode: bool, stage: str = "") -> str:
+def _outcome(rotations: Sequence[KeyRotation], check_mode: bool, stage: str = "") -> str:
     if stage == "prepare" and not check_mode:
-        prepared = sum(1 for track in way if track.attempts and not track.error)
-        return f"{prepared} of {len(way)} keys are prepared; change them within 24 hours by running this again"
-    changed = sum(1 for track in way if (track.to_do if check_mode else track.changed))
+        prepared = sum(1 for key_rotation in rotations if key_rotation.attempts and not key_rotation.error)
+        return f"{prepared} of {len(rotations)} keys are prepared; change them within 24 hours by running this again"
+    changed = sum(1 for key_rotation in rotations if (key_rotation.to_do if check_mode else key_rotation.changed))
     verb = "would be changed" if check_mode else "changed"
-    return f"{len(way)} keys: {changed} {verb}, {len(way) - changed} unchanged"
+    return f"{len(rotations)} keys: {changed} {verb}, {len(rotations) - changed} unchanged"
 
 
-def _provable(track: Track) -> bool:
-    return bool(track.attempts and not track.error and (track.taken or {}).get("verdict") == "taken")
+def _provable(key_rotation: KeyRotation) -> bool:
+    return bool(
+        key_rotation.attempts and not key_rotation.error and (key_rotation.taken or {}).get("verdict") == "taken"
+    )
 
 
-def _to_prove(track: Track, strategy: str) -> dict[str, Any]:
+def _to_prove(key_rotation: KeyRotation, strategy: str) -> dict[str, Any]:
     # Where the canary was taken: in the Region of the connection, which need not be that of the primary key.
-    key_id = str(track.look.get("key_arn") or track.arn)
-    wanted: dict[str, Any] = {"key_id": key_id, "canary": (track.taken or {}).get("canary")}
-    last = track.last
+    key_id = str(key_rotation.look.get("key_arn") or key_rotation.arn)
+    wanted: dict[str, Any] = {"key_id": key_id, "canary": (key_rotation.taken or {}).get("canary")}
+    last = key_rotation.last
     if strategy == "on_demand" and last is not None and last.entry.get("current_key_material_id"):
         wanted["expected_key_material_id"] = last.entry["current_key_material_id"]
-    return {"index": track.index, "key": wanted}
+    return {"index": key_rotation.index, "key": wanted}
 
 
-def failures(way: Sequence[Track]) -> list[str]:
+def failures(rotations: Sequence[KeyRotation]) -> list[str]:
     """One sentence for each key that failed: what happened, whether it can be used, and the command that heals it."""
     told = []
-    for track in way:
-        problem = trouble(track)
+    for key_rotation in rotations:
+        problem = trouble(key_rotation)
         if problem:
-            places = [str(one.region) for one in track.regions if one.unusable]
+            places = [str(one.region) for one in key_rotation.regions if one.unusable]
             where = f" in {', '.join(places)}" if places else ""
-            unusable = f"; THE KEY CANNOT BE USED{where}" if track.unusable else ""
+            unusable = f"; THE KEY CANNOT BE USED{where}" if key_rotation.unusable else ""
             command = problem.get("heal_command")
             heal = f"; to heal it: {command}" if command else ""
-            told.append(f"{track.key_id}: {problem['message']}{unusable}{heal}")
+            told.append(f"{key_rotation.key_id}: {problem['message']}{unusable}{heal}")
     return told

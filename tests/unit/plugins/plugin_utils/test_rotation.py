@@ -12,7 +12,6 @@ from typing import Any
 import pytest
 from ansible_collections.byok.aws.plugins.plugin_utils.rotation import JOURNAL_LIFETIME
 from ansible_collections.byok.aws.plugins.plugin_utils.rotation import RotationState
-from ansible_collections.byok.aws.plugins.plugin_utils.rotation import tracks
 from ansible_collections.byok.aws.tests.unit.plugins.module_utils._kms.runs import DENIED
 from ansible_collections.byok.aws.tests.unit.plugins.module_utils._kms.runs import PAIR
 from ansible_collections.byok.aws.tests.unit.plugins.module_utils._kms.runs import ROTATION
@@ -33,6 +32,10 @@ from ansible_collections.byok.aws.tests.unit.plugins.module_utils._kms.runs impo
 
 DONE = result(entry(calls=calls(*PAIR)))
 RSA = "RSA_2048"
+
+
+def key_rotations(given: dict[str, Any]) -> list[Any]:
+    return list(RotationState(given).keys)
 
 
 def journal(given: dict[str, Any], finished: bool, now: float) -> dict[str, Any]:
@@ -125,7 +128,7 @@ def test_a_plan_that_failed_as_a_whole_refuses_the_key_it_names_or_all(
 
     assert [told.split(":")[0] for told in way.refusals] == refused
     assert all("key two: key_id" not in told for told in way.refusals)
-    assert [track.index for track in tracks(state) if track.plan is None] == planless
+    assert [track.index for track in key_rotations(state) if track.plan is None] == planless
     assert way.to_do == []
 
 
@@ -477,7 +480,7 @@ def test_a_warning_goes_to_the_key_of_its_entry() -> None:
     state = facts("one", "two")
     state["attempts"] = [result(entry("one", warnings=["it was disabled"]), entry("two"))]
 
-    one, two = tracks(state)
+    one, two = key_rotations(state)
 
     assert [one.attempts[0].warnings, two.attempts[0].warnings] == [("it was disabled",), ()]
 
