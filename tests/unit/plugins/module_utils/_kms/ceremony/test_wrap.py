@@ -108,6 +108,7 @@ def unwrapped(one: bundle.Entry) -> bytes:
         ("ECC_NIST_P256", der(EC), "RSA_AES_KEY_WRAP_SHA_1", 2048),
         ("RSA_2048", der(PRIVATE[2048]), "RSA_AES_KEY_WRAP_SHA_256", 3072),
     ],
+    ids=range(6),  # workers compare the names of their tests, and the material is another one in each
 )
 def test_what_is_wrapped_is_the_material(
     folder: Path, key_spec: str, content: bytes, algorithm: str, bits: int

@@ -36,6 +36,7 @@ MESSAGE = b"byok.aws proof 1\0" + ARN.encode()
         ("HMAC_512", RAW * 2, hmac.digest(RAW * 2, MESSAGE, "sha512")),
         ("ECC_NIST_P256", DER, SPKI),
     ],
+    ids=["symmetric", "HMAC_256", "HMAC_512", "elliptic curve"],  # workers compare the names, and DER differs in each
 )
 def test_claims(key_spec: str, content: bytes, proof: bytes | None) -> None:
     info = b"byok.aws fingerprint 1\x00111122223333\x001234abcd-12ab-34cd-56ef-1234567890ab"
