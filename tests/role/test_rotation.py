@@ -269,7 +269,7 @@ def scenario_new_material_in_every_region(stage: Stage) -> None:
     planned = stage.run("--check", keys=keys, strategy="on_demand")
 
     assert planned.status == 0, planned.output
-    order = [(HOME, "stage"), (WEST, "stage"), (ASIA, "stage"), (HOME, "rotate")]
+    order = [(HOME, "stage"), (WEST, "refresh"), (ASIA, "refresh"), (HOME, "rotate")]
     assert planned.says(f"alias/everywhere ({SYMMETRIC}) in {HOME}, {WEST}, {ASIA}: ImportKeyMaterial")
     (key,) = assert_documented(stage)["keys"]
     assert [(one["region"], one["purpose"]) for one in key["operations"]] == order
