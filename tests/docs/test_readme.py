@@ -298,7 +298,8 @@ def test_vulnerabilities_are_reported_to_the_repository():
 
 def test_make_has_the_targets():
     makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
-    targets = set(re.findall(r"^([\w-]+):", makefile, re.MULTILINE))
+    rules = re.findall(r"^([\w -]+?)(?: \$\(PARTS\))?:", makefile, re.MULTILINE)
+    targets = {name for rule in rules for name in rule.split()}
     targets |= set(re.search(r"^PARTS := (.*)$", makefile, re.MULTILINE)[1].split())
     texts = [README, *(guide.read_text(encoding="utf-8") for guide in GUIDES)]
     named = {name for text in texts for name in re.findall(r"(?:^|`)make ([\w-]+)", text, re.MULTILINE)}
