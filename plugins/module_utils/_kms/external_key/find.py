@@ -4,7 +4,7 @@
 
 """Find the key that is meant, and read what a plan needs to know of it.
 
-A key that exists under the wished alias, or is named, costs four reads. Only when a key may have to be created are
+A key that exists under the alias, or is named, costs four reads. Only when a key may have to be created are
 others looked at: an earlier run may have died after CreateKey, and left a key that has nothing but a tag to tell.
 """
 
@@ -110,7 +110,7 @@ def settled(kms: connection.Connection, request: ExternalKeyRequest, key: Key) -
 
 
 def enriched(kms: connection.Connection, request: ExternalKeyRequest, key: Key) -> Key:
-    """The key with policy, tags and aliases. What nothing is wished of may be hidden from the caller."""
+    """The key with policy, tags and aliases. The caller need not be able to read what the task does not set."""
     denied = (ACCESS_DENIED,)
     return key.with_settings(
         policy=or_none(lambda: key_operations.get_policy(kms, key.arn), () if request.policy is not None else denied),
@@ -126,7 +126,7 @@ def _alias_owner(kms: connection.Connection, request: ExternalKeyRequest, key: K
 
 
 def _owner(kms: connection.Connection, request: ExternalKeyRequest) -> Key | None:
-    """The key to which the wished alias points."""
+    """The key to which the alias of the task points."""
     alias = request.alias
     return or_none(lambda: operations.describe_key(kms, alias)) if alias else None
 

@@ -75,7 +75,7 @@ def kind_of(key: Key) -> str:
 class Found:
     """What reading has shown.
 
-    key: the key that is meant, if there is one. alias_owner: the key to which the wished alias points.
+    key: the key that is meant, if there is one. alias_owner: the key to which the alias of the task points.
     known: ARNs that were looked at for the creation token, and were not it.
     """
 

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""From the options of kms_external_key to a wish: everything that can be refused before KMS is asked is refused here.
+"""The options of kms_external_key. Everything that can be refused before the first call to KMS is refused here.
 
 Source of the limits: KMS API Reference, CreateKey, CreateAlias, ScheduleKeyDeletion and TagResource.
 """
@@ -37,7 +37,7 @@ _MOST_OF_TASK = MOST_TAGS - 1
 
 
 def read_input(options: Mapping[str, Any], region: str | None) -> ExternalKeyRequest:
-    """The wish behind the options. Raises AnsibleKMSError (InvalidInput) with a sentence."""
+    """The request that the options express. Raises AnsibleKMSError (InvalidInput) with a sentence."""
     alias = alias_name(options.get("alias"), region)
     policy = _policy(options.get("policy"))
     tags = _tags(options.get("tags"))

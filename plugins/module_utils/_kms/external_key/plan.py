@@ -38,7 +38,7 @@ REPLACE = (
 
 
 def make_plan(request: ExternalKeyRequest, found: Found, now: datetime, region: str) -> KeyPlan:
-    """The plan for a wish. now and region are for a key that does not exist yet."""
+    """The plan for a request. now and region are for a key that does not exist yet."""
     key = found.key
     if key is None:
         return _creation(request, found, now, region) if request.present else KeyPlan(skip_reason="NotFound")
@@ -195,7 +195,7 @@ def _alias_steps(request: ExternalKeyRequest, key: Key, owner: Key | None) -> li
 
 
 def _later(request: ExternalKeyRequest, after: Key) -> tuple[str, ...]:
-    """What is wished and cannot be had now."""
+    """What the task asks for and KMS cannot do now."""
     missing = ", ".join(missing_regions(request, after))
     disabling = (
         f"the key {request.name} is PendingImport: KMS can neither enable nor disable it, and enables it when material "

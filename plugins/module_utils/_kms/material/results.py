@@ -38,13 +38,13 @@ _NEW = "(known after the creation)"
 class Replacement:
     """The key in the place of another, as it was and as it is or will be; without an ARN while it is not made.
 
-    aliases: those that this task has moved to it, or would move. led: those that were moved before. canary: kind,
-    verdict and note.
+    aliases: those that this task has moved to it, or would move. moved_before: those that an earlier run has moved.
+    canary: kind, verdict and note.
     """
 
     before: Key | None = None
     key: Key | None = None
-    led: tuple[str, ...] = ()
+    moved_before: tuple[str, ...] = ()
     aliases: tuple[str, ...] = ()
     canary: Mapping[str, Any] | None = None
     rolled_back: bool = False
@@ -228,8 +228,8 @@ def diff(result: Result) -> dict[str, Any]:
     before, after = _lineage(result.before), _lineage(result.after or result.before)
     if result.replacement:
         one = result.replacement
-        before["new_key"] = _new_key(one.before, one.led)
-        after["new_key"] = _new_key(one.key, tuple(sorted({*one.led, *one.aliases})))
+        before["new_key"] = _new_key(one.before, one.moved_before)
+        after["new_key"] = _new_key(one.key, tuple(sorted({*one.moved_before, *one.aliases})))
     return {**headers, "before": before, "after": after}
 
 

@@ -204,7 +204,7 @@ class ReplacementExecutor:
         if not self.new.enabled:
             raise refused(f"the new key {self.new.arn} is {self.new.key_state}, and no alias was moved to it")
         if not self.key_input.canary:
-            self.finding = Finding(note="not wished for")
+            self.finding = Finding(note="not asked for")
             return
         self.finding = self._worked(self.new)
         if self.finding.verdict == "failed":
@@ -231,7 +231,7 @@ class ReplacementExecutor:
     # -- the aliases ---------------------------------------------------------------------------------------------------
 
     def _require_aliases(self) -> None:
-        """An alias that was led elsewhere since the plan would be taken from a key that nobody has looked at."""
+        """An alias that another user has moved since the plan belongs to a key that this run has not read."""
         old = self.old.key.arn
         there = external_key_operations.get_aliases(self.kms, old)
         gone = [alias for alias in self.plan.moves if alias not in there]

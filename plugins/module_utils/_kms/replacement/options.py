@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""From the options of kms_key_replacement to wishes: what can be refused before KMS is asked is refused here."""
+"""The options of kms_key_replacement. What can be refused before the first call to KMS is refused here."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ class ReplacementInput:
 def read_replacements(
     options: Mapping[str, Any], region: str | None, check_mode: bool = False
 ) -> list[ReplacementInput]:
-    """The wishes of a whole call, in the order given. Raises AnsibleKMSError for the first that cannot be meant."""
+    """The replacements of a whole task, in the order given. Raises AnsibleKMSError for the first invalid one."""
     whole = {**options, "state": "present"}
     entries = options.get("keys")
     merged = [whole] if entries is None else [merge(whole, one) for one in entries]

@@ -276,7 +276,7 @@ class ReplacementRun:
             replacement=Replacement(
                 before=pair.new.key if pair.new else None,
                 key=predict(key, imports.steps),
-                led=tuple(pair.new.aliases) if pair.new else (),
+                moved_before=tuple(pair.new.aliases) if pair.new else (),
                 aliases=plan.moves,
             ),
             error=None,
