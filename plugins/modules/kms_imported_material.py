@@ -778,6 +778,11 @@ kms_keys:
           description: The command that brings the key to the requested state, when the task stopped after a change.
           type: str
           returned: on failure
+        reason:
+          description:
+            - Why the plan was refused, as a word. V(other_material) - the given material is not the material of the key.
+          type: str
+          returned: when the plan was refused for this reason
 proof:
   description: As in RV(kms_keys[].proof). Every field of the one key is also at the top level.
   returned: always

@@ -638,6 +638,11 @@ kms_keys:
           description: The command that finishes the replacement, when the task stopped after a change.
           type: str
           returned: on failure
+        reason:
+          description:
+            - Why the plan was refused, as a word. V(other_material) - the given material is not the material of the key.
+          type: str
+          returned: when the plan was refused for this reason
 """
 
 from ansible_collections.byok.aws.plugins.module_utils._kms.material.arguments import ONE_OR_MANY

@@ -127,11 +127,7 @@ def misplaced_options(key_inputs: Sequence[Mapping[str, Any]]) -> list[str]:
 def _value_problem(strategy: str, keys: Sequence[Mapping[str, Any]]) -> str | None:
     """What Ansible would refuse in the module of the strategy."""
     problem = option_problem({"keys": {"type": "list", "options": entry_spec(strategy)}}, {"keys": keys})
-    return (
-        f"{_PREFIX}{problem}. Nothing was done."
-        if problem and problem.startswith("keys ")
-        else (f"An entry of {_KEYS} is wrong: {problem}. Nothing was done." if problem else None)
-    )
+    return f"An entry of {_KEYS} is wrong: {problem}. Nothing was done." if problem else None
 
 
 def _run_problems(options: RoleOptions) -> Iterator[str]:
