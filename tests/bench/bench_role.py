@@ -22,8 +22,8 @@ from common import playbook
 from emulator_process import EmulatorProcess
 from lab import Lab
 from materials import b64
-from materials import import_elsewhere
 from materials import material
+from module_process import run_process
 
 SYMMETRIC = "SYMMETRIC_DEFAULT"
 SIZES = (1, 60, 240, 960)
@@ -42,13 +42,14 @@ Keys = list[dict[str, Any]]
 
 def keys_of(lab: Lab, number: int) -> Keys:
     """Keys with material, every second one Disabled, as entries of `keys`."""
-    keys = []
-    for position in range(number):
-        key_id, content = lab.empty_key(), material(SYMMETRIC, str(position))
-        import_elsewhere(lab.kms, key_id, SYMMETRIC, content)
-        if position % 2:
-            lab.kms.disable_key(KeyId=key_id)
-        keys.append({"key_id": key_id, "key_material": b64(content)})
+    keys = [
+        {"key_id": lab.empty_key(), "key_material": b64(material(SYMMETRIC, str(position)))}
+        for position in range(number)
+    ]
+    done = run_process("kms_imported_material", lab.emulator.url, keys=keys, request_rates=UNLIMITED)
+    assert not done.result.get("failed"), done.result["msg"]
+    for one in keys[1::2]:
+        lab.kms.disable_key(KeyId=one["key_id"])
     return keys
 
 
