@@ -6,39 +6,269 @@
 
 from __future__ import annotations
 
-import json
-
-from ansible_collections.byok.aws.plugins.module_utils._kms.material.arguments import imported_material_spec
-from ansible_collections.byok.aws.plugins.module_utils._kms.rotation.arguments import SHARED
-from ansible_collections.byok.aws.plugins.module_utils._kms.rotation.arguments import rotation_step_spec
-
-_MATERIAL, _REPLACEMENT = "kms_imported_material", "kms_key_replacement"
-# The documentation of an option has the same words as its argument spec, but for this one.
-_SUBOPTIONS = "suboptions"
-
-
-def _documented(spec, place):
-    """The documentation of these options: each is that of the module from which the step takes it."""
-    options = {}
-    for name, one in spec.items():
-        kept = {word: value for word, value in one.items() if word not in ("no_log", "options")}
-        options[name] = {"description": [f"As in O(byok.aws.{_origin(place, name)}#module:{place}{name})."], **kept}
-        if "options" in one:
-            many = "[]" if one["type"] == "list" else ""
-            inner = _documented(one["options"], f"{place}{name}{many}.")
-            options[name][_SUBOPTIONS] = inner
-    return options
-
-
-def _origin(place, name):
-    spec = imported_material_spec()
-    known = spec["keys"]["options"] if place else spec
-    return _MATERIAL if place.count(".") > 1 or name in known else _REPLACEMENT
-
 
 class ModuleDocFragment:
-    """What kms_rotation_step takes of the modules that it stands for, so that it need not be said, and kept, twice."""
+    """What kms_rotation_step takes of the modules that it stands for. A test compares it with their argument specs."""
 
-    DOCUMENTATION = json.dumps(
-        {"options": _documented({name: one for name, one in rotation_step_spec().items() if name in SHARED}, "")}
-    )
+    DOCUMENTATION = r"""
+options:
+  state:
+    description:
+      - As in O(byok.aws.kms_imported_material#module:state).
+    type: str
+    choices:
+      - absent
+      - present
+      - reimported
+      - current
+  stage:
+    description:
+      - As in O(byok.aws.kms_imported_material#module:stage).
+    type: str
+    choices:
+      - prepare
+      - change
+  stage_path:
+    description:
+      - As in O(byok.aws.kms_imported_material#module:stage_path).
+    type: path
+  request_rates:
+    description:
+      - As in O(byok.aws.kms_imported_material#module:request_rates).
+    type: dict
+  journal_path:
+    description:
+      - As in O(byok.aws.kms_imported_material#module:journal_path).
+    type: path
+  wait_timeout:
+    description:
+      - As in O(byok.aws.kms_imported_material#module:wait_timeout).
+    type: int
+  allow:
+    description:
+      - As in O(byok.aws.kms_imported_material#module:allow).
+    type: list
+    elements: str
+    choices:
+      - loose_file
+      - weak_material
+      - plaintext_file_transfer
+      - unverified_endpoint
+  old_key:
+    description:
+      - As in O(byok.aws.kms_key_replacement#module:old_key).
+    type: str
+    choices:
+      - leave
+      - disable
+      - delete
+  pending_window:
+    description:
+      - As in O(byok.aws.kms_key_replacement#module:pending_window).
+    type: int
+  canary:
+    description:
+      - As in O(byok.aws.kms_key_replacement#module:canary).
+    type: bool
+  keys:
+    description:
+      - As in O(byok.aws.kms_imported_material#module:keys).
+    type: list
+    elements: dict
+    suboptions:
+      key_id:
+        description:
+          - As in O(byok.aws.kms_imported_material#module:keys[].key_id).
+        type: str
+        required: true
+      name:
+        description:
+          - As in O(byok.aws.kms_imported_material#module:keys[].name).
+        type: str
+      key_material:
+        description:
+          - As in O(byok.aws.kms_imported_material#module:keys[].key_material).
+        type: str
+      key_material_file:
+        description:
+          - As in O(byok.aws.kms_imported_material#module:keys[].key_material_file).
+        type: path
+      components:
+        description:
+          - As in O(byok.aws.kms_imported_material#module:keys[].components).
+        type: list
+        elements: dict
+        suboptions:
+          key_material:
+            description:
+              - As in O(byok.aws.kms_imported_material#module:keys[].components[].key_material).
+            type: str
+          key_material_file:
+            description:
+              - As in O(byok.aws.kms_imported_material#module:keys[].components[].key_material_file).
+            type: path
+          check_value:
+            description:
+              - As in O(byok.aws.kms_imported_material#module:keys[].components[].check_value).
+            type: str
+            required: true
+      pkcs11:
+        description:
+          - As in O(byok.aws.kms_imported_material#module:keys[].pkcs11).
+        type: dict
+        suboptions:
+          library:
+            description:
+              - As in O(byok.aws.kms_imported_material#module:keys[].pkcs11.library).
+            type: path
+            required: true
+          token_label:
+            description:
+              - As in O(byok.aws.kms_imported_material#module:keys[].pkcs11.token_label).
+            type: str
+            required: true
+          pin:
+            description:
+              - As in O(byok.aws.kms_imported_material#module:keys[].pkcs11.pin).
+            type: str
+          pin_file:
+            description:
+              - As in O(byok.aws.kms_imported_material#module:keys[].pkcs11.pin_file).
+            type: path
+          key_label:
+            description:
+              - As in O(byok.aws.kms_imported_material#module:keys[].pkcs11.key_label).
+            type: str
+          key_id:
+            description:
+              - As in O(byok.aws.kms_imported_material#module:keys[].pkcs11.key_id).
+            type: str
+          generate:
+            description:
+              - As in O(byok.aws.kms_imported_material#module:keys[].pkcs11.generate).
+            type: bool
+            default: false
+      key_material_description:
+        description:
+          - As in O(byok.aws.kms_imported_material#module:keys[].key_material_description).
+        type: str
+      valid_to:
+        description:
+          - As in O(byok.aws.kms_imported_material#module:keys[].valid_to).
+        type: str
+      valid_for:
+        description:
+          - As in O(byok.aws.kms_imported_material#module:keys[].valid_for).
+        type: str
+      renew_before:
+        description:
+          - As in O(byok.aws.kms_imported_material#module:keys[].renew_before).
+        type: str
+      expiration_model:
+        description:
+          - As in O(byok.aws.kms_imported_material#module:keys[].expiration_model).
+        type: str
+        choices:
+          - KEY_MATERIAL_EXPIRES
+          - KEY_MATERIAL_DOES_NOT_EXPIRE
+      wait:
+        description:
+          - As in O(byok.aws.kms_imported_material#module:keys[].wait).
+        type: bool
+      wait_timeout:
+        description:
+          - As in O(byok.aws.kms_imported_material#module:keys[].wait_timeout).
+        type: int
+      force:
+        description:
+          - As in O(byok.aws.kms_imported_material#module:keys[].force).
+        type: bool
+      lift_cut_off:
+        description:
+          - As in O(byok.aws.kms_imported_material#module:keys[].lift_cut_off).
+        type: bool
+      allow:
+        description:
+          - As in O(byok.aws.kms_imported_material#module:keys[].allow).
+        type: list
+        elements: str
+        choices:
+          - loose_file
+          - weak_material
+          - plaintext_file_transfer
+          - unverified_endpoint
+      wrapping_algorithm:
+        description:
+          - As in O(byok.aws.kms_imported_material#module:keys[].wrapping_algorithm).
+        type: str
+        choices:
+          - RSAES_OAEP_SHA_256
+          - RSAES_OAEP_SHA_1
+          - RSA_AES_KEY_WRAP_SHA_256
+          - RSA_AES_KEY_WRAP_SHA_1
+          - SM2PKE
+      wrapping_key_spec:
+        description:
+          - As in O(byok.aws.kms_imported_material#module:keys[].wrapping_key_spec).
+        type: str
+        choices:
+          - RSA_4096
+          - RSA_3072
+          - RSA_2048
+          - SM2
+      aliases:
+        description:
+          - As in O(byok.aws.kms_key_replacement#module:keys[].aliases).
+        type: list
+        elements: str
+      old_key:
+        description:
+          - As in O(byok.aws.kms_key_replacement#module:keys[].old_key).
+        type: str
+        choices:
+          - leave
+          - disable
+          - delete
+      pending_window:
+        description:
+          - As in O(byok.aws.kms_key_replacement#module:keys[].pending_window).
+        type: int
+      canary:
+        description:
+          - As in O(byok.aws.kms_key_replacement#module:keys[].canary).
+        type: bool
+      bypass_policy_lockout_safety_check:
+        description:
+          - As in O(byok.aws.kms_key_replacement#module:keys[].bypass_policy_lockout_safety_check).
+        type: bool
+      state:
+        description:
+          - As in O(byok.aws.kms_imported_material#module:keys[].state).
+        type: str
+        choices:
+          - absent
+          - present
+          - reimported
+          - current
+      encrypted_key_material:
+        description:
+          - As in O(byok.aws.kms_imported_material#module:keys[].encrypted_key_material).
+        type: str
+      import_token:
+        description:
+          - As in O(byok.aws.kms_imported_material#module:keys[].import_token).
+        type: str
+      key_material_id:
+        description:
+          - As in O(byok.aws.kms_imported_material#module:keys[].key_material_id).
+        type: str
+      all_materials:
+        description:
+          - As in O(byok.aws.kms_imported_material#module:keys[].all_materials).
+        type: bool
+      regions:
+        description:
+          - As in O(byok.aws.kms_imported_material#module:keys[].regions).
+        type: list
+        elements: str
+"""

@@ -25,7 +25,7 @@ SYMMETRIC = "SYMMETRIC_DEFAULT"
 
 def components_of(content: bytes, number: int = 2) -> list[bytes]:
     """Random components of the content."""
-    others = [os.urandom(len(content)) for _ in range(number - 1)]
+    others = [os.urandom(len(content)) for _number in range(number - 1)]
     last = content
     for other in others:
         last = bytes(one ^ two for one, two in zip(last, other))

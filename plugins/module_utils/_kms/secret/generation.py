@@ -112,7 +112,7 @@ def _encoded(
 
 def _parts(content: bytes, number: int) -> list[bytes]:
     """The content itself, or components of it: all but the last are random."""
-    random = [os.urandom(len(content)) for _ in range(number - 1)]
+    random = [os.urandom(len(content)) for _number in range(number - 1)]
     return [*random, exclusive_or([content, *random])]
 
 
